@@ -1,0 +1,67 @@
+// Package awsclient is the one place where AWS configuration is loaded.
+//
+// Region, credentials and endpoints come from the SDK's default chain (environment, shared profile, instance
+// role; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> for endpoints). Nothing here holds a credential or an
+// endpoint of its own. Every client made from it has connect and response deadlines; callers add a context
+// deadline for the whole call.
+package awsclient
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// DefaultRegion is used when the environment, the profile and the instance name none.
+const DefaultRegion = "eu-north-1"
+
+// Deadlines of one HTTP attempt. An attempt that exceeds one counts as failed with unknown outcome.
+const (
+	connectTimeout  = 3 * time.Second  // TCP and TLS
+	responseTimeout = 10 * time.Second // from the last request byte to the first response byte
+)
+
+// Load reads the SDK's default configuration chain. The error says what could not be read.
+func Load(ctx context.Context) (aws.Config, error) {
+	client := awshttp.NewBuildableClient().
+		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).
+		WithTransportOptions(func(t *http.Transport) {
+			t.TLSHandshakeTimeout = connectTimeout
+			t.ResponseHeaderTimeout = responseTimeout
+			t.MaxIdleConnsPerHost = 64
+		})
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
+	if err != nil {
+		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
+	}
+	if cfg.Region == "" {
+		cfg.Region = DefaultRegion
+	}
+	return cfg, nil
+}
+
+// Kinesis returns a client; it is safe for concurrent use, as are the others.
+func Kinesis(cfg aws.Config, opts ...func(*kinesis.Options)) *kinesis.Client {
+	return kinesis.NewFromConfig(cfg, opts...)
+}
+
+// DynamoDB returns a client.
+func DynamoDB(cfg aws.Config, opts ...func(*dynamodb.Options)) *dynamodb.Client {
+	return dynamodb.NewFromConfig(cfg, opts...)
+}
+
+// S3 returns a client. Where the endpoint is overridden, buckets are addressed by path, because a local server
+// or gateway has no DNS name per bucket.
+func S3(cfg aws.Config, opts ...func(*s3.Options)) *s3.Client {
+	pathStyle := func(o *s3.Options) { o.UsePathStyle = o.UsePathStyle || o.BaseEndpoint != nil }
+	return s3.NewFromConfig(cfg, append([]func(*s3.Options){pathStyle}, opts...)...)
+}
