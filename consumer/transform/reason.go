@@ -1,0 +1,41 @@
+package transform
+
+import (
+	"slices"
+
+	"example.com/callevents/shared/kpl"
+)
+
+// Reason says why a record cannot be warehoused; the zero value means that it can. The list is closed: reasons are
+// metric labels, stand in dead letters, and are what a person filters a redrive by.
+type Reason string
+
+// Reasons found in the record itself.
+const (
+	NotJSON          Reason = "not_json"            // no JSON document, or something before or after it
+	InvalidUTF8      Reason = "invalid_utf8"        // JSON in form, but with bytes in strings that are not UTF-8
+	TooDeep          Reason = "too_deep"            // nested deeper than MaxDepth
+	DuplicateName    Reason = "duplicate_name"      // more than one user, or more than one user.user_id
+	NoUserID         Reason = "no_user_id"          // no user object at the top, or none with a user_id
+	UserIDNotInteger Reason = "user_id_not_integer" // neither an integer inside int64 nor a string that spells one
+)
+
+// Reasons found while the containers of the Kinesis Producer Library are taken apart; package kpl explains them.
+const (
+	ContainerMalformed = Reason(kpl.BadProtobuf)
+	ContainerEmpty     = Reason(kpl.Empty)
+	ContainerNested    = Reason(kpl.Nested)
+	NoPartitionKey     = Reason(kpl.NoPartitionKey)
+	BadHashKey         = Reason(kpl.BadHashKey)
+)
+
+// Reasons returns every reason there is, for metrics that start at zero and for checking what a person typed.
+func Reasons() []Reason {
+	return []Reason{
+		NotJSON, InvalidUTF8, TooDeep, DuplicateName, NoUserID, UserIDNotInteger,
+		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey,
+	}
+}
+
+// Known reports whether r is one of [Reasons].
+func (r Reason) Known() bool { return slices.Contains(Reasons(), r) }

@@ -1,0 +1,166 @@
+// Package transform turns the bytes of one stream record into one line of the warehouse, or says why it cannot.
+//
+// The one change is that user.user_id, a JSON string, becomes the JSON integer that the string spells. It is made
+// by editing the bytes: field order, unknown fields, number formats and escapes stay as they came. A user_id that
+// is an integer already is kept as it is, so transforming twice changes nothing more.
+//
+// What always holds for an accepted record: it is valid JSON in valid UTF-8, it is one line (no CR, no LF, and none
+// appended), it has exactly one user.user_id, and that is an integer inside int64 without sign "+", leading zeros,
+// fraction or exponent. White space between tokens is touched only where the record has line breaks: around the
+// record it is trimmed, and if line breaks remain inside, all of it goes. Strings are never touched, a U+2028 in
+// one included.
+//
+// Decisions a reader may question:
+//   - Invalid UTF-8 is rejected. JSON is UTF-8 by definition (RFC 8259, 8.1), and readers differ between failing and
+//     silently replacing such bytes; the dead letter keeps them.
+//   - "user" twice in the record, or "user_id" twice in the user, is rejected: RFC 8259, 4 leaves open which one
+//     counts, and whichever we edited, some reader would see the other. Other names may repeat.
+//   - Names and values are compared decoded, as every JSON reader does: "user\u005fid" is user_id, "\u0035" is 5.
+//   - "-5" is an integer; "-0", whose sign most readers lose, is not.
+//
+// The package is pure: no I/O, no state, safe for concurrent use.
+package transform
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf8"
+	"unsafe"
+
+	"github.com/tidwall/gjson"
+)
+
+// MaxDepth is how deeply arrays and objects may nest, the limit of encoding/json. Validation is recursive, and a
+// 10 MiB record of "[" would otherwise overflow the stack, which no recover catches.
+const MaxDepth = 10_000
+
+const whiteSpace = " \t\r\n" // of JSON
+
+// Append appends the transformed record to dst and returns the extended slice, or returns dst as it was and the
+// reason for the rejection. record is neither changed nor kept. Nothing is allocated if dst has room for record.
+func Append(dst, record []byte) ([]byte, Reason) {
+	if multiline(record) {
+		record = bytes.Trim(record, whiteSpace)
+	}
+	if reason := check(record); reason != "" {
+		return dst, reason
+	}
+	id, reason := userID(record)
+	if reason != "" {
+		return dst, reason
+	}
+	start := len(dst)
+	dst = append(dst, record[:id.Index]...)
+	dst = append(dst, text(id)...)
+	dst = append(dst, record[id.Index+len(id.Raw):]...)
+	if multiline(record) {
+		dst = dst[:start+compact(dst[start:])]
+	}
+	return dst, ""
+}
+
+// check reports why record is not a JSON document that can be searched. The depth comes first: it makes the
+// validation safe.
+func check(record []byte) Reason {
+	switch {
+	case tooDeep(record):
+		return TooDeep
+	case !gjson.ValidBytes(record):
+		return NotJSON
+	case !utf8.Valid(record):
+		return InvalidUTF8
+	}
+	return ""
+}
+
+// userID finds the one user.user_id and its place in record, which is valid JSON. The result refers to record.
+func userID(record []byte) (gjson.Result, Reason) {
+	root := gjson.Parse(unsafe.String(unsafe.SliceData(record), len(record))) // no copy; gjson only reads it
+	user, n := member(root, "user")
+	id, m := member(user, "user_id")
+	switch {
+	case n > 1 || m > 1:
+		return id, DuplicateName
+	case m == 0:
+		return id, NoUserID
+	case !isInteger(text(id)):
+		return id, UserIDNotInteger
+	}
+	return id, ""
+}
+
+// text is what a string spells, or any other value as it was written: gjson's own String turns 9e3 into 9000.
+func text(value gjson.Result) string {
+	if value.Type == gjson.String {
+		return value.Str
+	}
+	return value.Raw
+}
+
+// member returns the last member of object with that name, and how many there are.
+func member(object gjson.Result, name string) (last gjson.Result, count int) {
+	if !object.IsObject() {
+		return gjson.Result{}, 0
+	}
+	object.ForEach(func(key, value gjson.Result) bool {
+		if key.Str == name {
+			last, count = value, count+1
+		}
+		return true
+	})
+	return last, count
+}
+
+// isInteger reports whether s is the canonical decimal form of an int64.
+func isInteger(s string) bool {
+	n, err := strconv.ParseInt(s, 10, 64)
+	var canonical [len("-9223372036854775808")]byte
+	return err == nil && s == string(strconv.AppendInt(canonical[:0], n, 10))
+}
+
+// multiline reports a line break. In valid JSON it can only stand between tokens: inside a string it is escaped.
+func multiline(record []byte) bool {
+	return bytes.IndexByte(record, '\n') >= 0 || bytes.IndexByte(record, '\r') >= 0
+}
+
+// compact removes the white space between the tokens of valid JSON, in place, and returns the new length.
+func compact(record []byte) int {
+	n, inString, escaped := 0, false, false
+	for _, c := range record {
+		if !inString && c <= ' ' {
+			continue
+		}
+		if c == '"' && !escaped {
+			inString = !inString
+		}
+		escaped = c == '\\' && !escaped
+		record[n] = c
+		n++
+	}
+	return n
+}
+
+// tooDeep reports whether arrays and objects nest deeper than MaxDepth. It need not be right about what follows a
+// syntax error, because validation stops there.
+func tooDeep(record []byte) bool {
+	if bytes.Count(record, []byte("["))+bytes.Count(record, []byte("{")) <= MaxDepth {
+		return false
+	}
+	depth, inString, escaped := 0, false, false
+	for _, c := range record {
+		switch {
+		case c == '"' && !escaped:
+			inString = !inString
+		case inString:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		}
+		escaped = c == '\\' && !escaped
+		if depth > MaxDepth {
+			return true
+		}
+	}
+	return false
+}
