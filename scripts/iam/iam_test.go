@@ -1,0 +1,100 @@
+// Package iam_test keeps the policies in this folder as narrow as the README says they are.
+package iam_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"testing"
+)
+
+type statement struct {
+	Sid, Effect string
+	Action      list
+	Resource    list
+	Condition   map[string]map[string]list
+}
+
+// list is one string or several, as IAM writes them.
+type list []string
+
+func (l *list) UnmarshalJSON(b []byte) error {
+	if b[0] == '"' {
+		*l = list{""}
+		return json.Unmarshal(b, &(*l)[0])
+	}
+	return json.Unmarshal(b, (*[]string)(l))
+}
+
+const (
+	stream  = "arn:aws:kinesis:eu-north-1:ACCOUNT_ID:stream/AForB_callevents"
+	table   = "arn:aws:dynamodb:eu-north-1:ACCOUNT_ID:table/callevents-consumer"
+	bucket  = "arn:aws:s3:::aforb-consumer-data"
+	records = "mandir-event-records/*"
+	errors  = "mandir-event-errors/*"
+)
+
+// The actions and resources each program needs, and no other.
+var policies = map[string]map[string][]string{
+	"producer.json": {
+		stream: {"kinesis:CreateStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecords"},
+	},
+	"consumer.json": {
+		stream: {"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
+		table: {
+			"dynamodb:CreateTable", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem",
+			"dynamodb:Scan", "dynamodb:UpdateItem",
+		},
+		bucket + "/" + records: {"s3:GetObject", "s3:PutObject"},
+		bucket + "/" + errors:  {"s3:GetObject", "s3:PutObject"},
+		bucket:                 {"s3:ListBucket"},
+	},
+}
+
+func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
+	for file, want := range policies {
+		got := map[string][]string{}
+		for _, s := range read(t, file) {
+			if s.Effect != "Allow" || s.Sid == "" {
+				t.Errorf("%s: statement %q has effect %q", file, s.Sid, s.Effect)
+			}
+			for _, resource := range s.Resource {
+				got[resource] = append(got[resource], s.Action...)
+			}
+			// A HEAD of an absent object is answered 404 only to who may list; it has no prefix, hence IfExists.
+			if prefixes := s.Condition["StringLikeIfExists"]["s3:prefix"]; slices.Contains(s.Action, "s3:ListBucket") && !slices.Equal(prefixes, list{records, errors}) {
+				t.Errorf("%s: listing is allowed for prefixes %q", file, prefixes)
+			}
+		}
+		for resource := range want {
+			if !slices.Equal(got[resource], want[resource]) {
+				t.Errorf("%s: %s: got %q, want %q", file, resource, got[resource], want[resource])
+			}
+		}
+		if len(got) != len(want) {
+			t.Errorf("%s: %d resources, want %d", file, len(got), len(want))
+		}
+	}
+}
+
+func read(t *testing.T, file string) []statement {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var policy struct {
+		Version   string
+		Statement []statement
+	}
+	decoder := json.NewDecoder(f)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&policy); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	if policy.Version != "2012-10-17" {
+		t.Errorf("%s: version %q", file, policy.Version)
+	}
+	return policy.Statement
+}
