@@ -1,0 +1,34 @@
+package servers
+
+// Region is the region that all of them work in.
+const Region = "eu-north-1"
+
+// The credentials that clients sign with and the S3 gateway expects. They open nothing but these local servers.
+const (
+	AccessKey = "local"
+	SecretKey = "local-secret"
+)
+
+// Endpoints are the URLs of the three services.
+type Endpoints struct{ Kinesis, DynamoDB, S3 string }
+
+// Environ returns the variables that point an AWS program at the endpoints, and at nothing else.
+func (e Endpoints) Environ() []string {
+	return append(credentials(),
+		"AWS_ENDPOINT_URL_KINESIS="+e.Kinesis,
+		"AWS_ENDPOINT_URL_DYNAMODB="+e.DynamoDB,
+		"AWS_ENDPOINT_URL_S3="+e.S3,
+	)
+}
+
+func credentials() []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=" + AccessKey,
+		"AWS_SECRET_ACCESS_KEY=" + SecretKey,
+		"AWS_SESSION_TOKEN=",
+		"AWS_REGION=" + Region,
+		"AWS_EC2_METADATA_DISABLED=true",
+		"AWS_CONFIG_FILE=/dev/null",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
+	}
+}
