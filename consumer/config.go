@@ -1,0 +1,103 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/units"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/logging"
+)
+
+// Config is everything that can be set, by flag or by environment variable (CALLEVENTS_<FLAG_NAME>).
+type Config struct {
+	Stream string `default:"AForB_callevents" help:"Stream to read."`
+	App    string `default:"callevents-consumer" help:"Application name: instances with the same name share the shards. Also the name of the lease table in DynamoDB."`
+	Bucket string `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
+	Prefix string `default:"mandir-event-records/" help:"Prefix of the objects, with a slash at the end."`
+
+	ErrorsPrefix string `default:"mandir-event-errors/" help:"Prefix of the dead letters, with a slash at the end."`
+	WorkerID     string `help:"Name of this instance in the lease table and the log; a random part is added, so that two processes never pass for one. Default: host and process number."`
+	Start        string `default:"TRIM_HORIZON" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
+
+	FlushInterval time.Duration    `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
+	FlushBytes    units.Base2Bytes `default:"8MiB" help:"An object is written when it holds this much before compression. At most 64MiB. Times the shards held, it bounds the memory."`
+	FlushRecords  int              `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
+	Compression   string           `default:"gzip" help:"Compression of the objects: gzip or none."`
+
+	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (about 2.4 x 10s/duration a minute and shard... see README). At least 1s."`
+	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
+
+	HTTP      string `name:"http" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Empty: off."`
+	LogFormat string `default:"text" help:"Log format: text or json."`
+	LogLevel  string `default:"info" help:"Log level: debug, info, warn or error."`
+}
+
+// maxObjectBytes bounds an object: it is held in memory and sent in one request.
+const maxObjectBytes = 64 * units.MiB
+
+// Validate reports every problem at once. Kong calls it after parsing.
+func (c *Config) Validate() error {
+	var problems []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	for flag, value := range map[string]string{"stream": c.Stream, "app": c.App, "bucket": c.Bucket} {
+		check(value != "", "--%s must not be empty", flag)
+	}
+	for flag, value := range map[string]string{"prefix": c.Prefix, "errors-prefix": c.ErrorsPrefix} {
+		check(strings.HasSuffix(value, "/") && !strings.HasPrefix(value, "/"), "--%s %q: must end with a slash and not begin with one", flag, value)
+	}
+	check(!strings.HasPrefix(c.ErrorsPrefix, c.Prefix) && !strings.HasPrefix(c.Prefix, c.ErrorsPrefix),
+		"--prefix %q and --errors-prefix %q: neither may contain the other", c.Prefix, c.ErrorsPrefix)
+	_, err := c.startAt(time.Now())
+	check(err == nil, "--start %q: use TRIM_HORIZON, LATEST or a time such as 2026-01-31T12:00:00Z that is not in the future", c.Start)
+	check(c.FlushInterval >= 100*time.Millisecond, "--flush-interval %v: at least 100ms", c.FlushInterval)
+	check(c.FlushBytes >= 1 && c.FlushBytes <= units.Base2Bytes(maxObjectBytes), "--flush-bytes %v: 1B to 64MiB", c.FlushBytes)
+	check(c.FlushRecords >= 0, "--flush-records %d: 0 (no limit) or more", c.FlushRecords)
+	check(c.Compression == "gzip" || c.Compression == "none", "--compression %q: use gzip or none", c.Compression)
+	check(c.LeaseDuration >= time.Second, "--lease-duration %v: at least 1s", c.LeaseDuration)
+	check(c.SyncInterval >= 50*time.Millisecond && c.SyncInterval <= c.LeaseDuration/2,
+		"--sync-interval %v: from 50ms to half of --lease-duration (%v)", c.SyncInterval, c.LeaseDuration/2)
+	_, err = c.logger(io.Discard)
+	check(err == nil, "%w", err)
+	return errors.Join(problems...)
+}
+
+// startAt returns the initial position for an application that starts for the first time: the zero time for
+// TRIM_HORIZON.
+func (c *Config) startAt(now time.Time) (time.Time, error) {
+	switch c.Start {
+	case "TRIM_HORIZON":
+		return time.Time{}, nil
+	case "LATEST":
+		return now, nil
+	}
+	at, err := time.Parse(time.RFC3339, c.Start)
+	if err == nil && at.After(now) {
+		err = fmt.Errorf("%v is in the future", at)
+	}
+	return at, err
+}
+
+func (c *Config) logger(out io.Writer) (*logrus.Logger, error) {
+	return logging.New(out, c.LogFormat, c.LogLevel)
+}
+
+// worker returns the name of this process: unique to this start.
+func (c *Config) worker() string {
+	name := c.WorkerID
+	if name == "" {
+		host, _ := os.Hostname()
+		name = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	return name + "-" + strings.ToLower(rand.Text()[:6])
+}

@@ -1,0 +1,143 @@
+package kcl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/lease"
+)
+
+// Pauses between two listings. ListShards may be called 1,000 times a second per stream (Kinesis quotas); a shard
+// that ends asks for a listing by itself, so the rest only bounds how late a split is seen by an idle worker.
+const (
+	listEvery = 30 * time.Second
+	listRetry = time.Second
+)
+
+// catalog is the stream's shards as of the last complete listing. It answers the library's ListShards, so that the
+// event loop can turn fast, and it never shows a listing that was cut off between two pages.
+type catalog struct {
+	client  *kinesis.Client
+	stream  string
+	changed func()
+	log     *logrus.Entry
+	ask     chan struct{} // capacity 1: list now
+
+	mu     sync.Mutex
+	shards []types.Shard
+	leases []lease.Shard
+	at     time.Time
+}
+
+func newCatalog(client *kinesis.Client, stream string, log *logrus.Entry) *catalog {
+	return &catalog{client: client, stream: stream, log: log, ask: make(chan struct{}, 1)}
+}
+
+// run lists the shards until ctx ends. A stream that does not exist any more is an error; every other failure
+// leaves the last good listing standing.
+func (c *catalog) run(ctx context.Context) error {
+	for {
+		pause := listEvery + time.Duration(rand.Int64N(int64(listEvery/10)))
+		if err := c.list(ctx); err != nil {
+			var gone *types.ResourceNotFoundException
+			if errors.As(err, &gone) {
+				return fmt.Errorf("stream %s does not exist any more: %w", c.stream, err)
+			}
+			if ctx.Err() == nil {
+				c.log.WithError(err).Warn("shards not listed, trying again")
+			}
+			pause = listRetry
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-c.ask:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// refresh asks for a listing now; it does not wait for it.
+func (c *catalog) refresh() {
+	select {
+	case c.ask <- struct{}{}:
+	default:
+	}
+}
+
+func (c *catalog) list(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	var shards []types.Shard
+	input := &kinesis.ListShardsInput{StreamName: &c.stream}
+	for {
+		page, err := c.client.ListShards(ctx, input)
+		if err != nil {
+			return fmt.Errorf("list shards of %s: %w", c.stream, err)
+		}
+		shards = append(shards, page.Shards...)
+		if page.NextToken == nil {
+			break
+		}
+		input = &kinesis.ListShardsInput{NextToken: page.NextToken} // excludes the stream's name
+	}
+	leases := make([]lease.Shard, len(shards))
+	for i, s := range shards {
+		leases[i] = lease.Shard{ID: aws.ToString(s.ShardId), Parents: parents(s)}
+	}
+	c.mu.Lock()
+	grown := len(shards) != len(c.shards)
+	c.shards, c.leases, c.at = shards, leases, time.Now()
+	c.mu.Unlock()
+	if grown {
+		c.log.WithField("shards", len(shards)).Info("shards listed")
+		c.changed()
+	}
+	return nil
+}
+
+func parents(s types.Shard) (ids []string) {
+	for _, id := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
+		if aws.ToString(id) != "" {
+			ids = append(ids, *id)
+		}
+	}
+	return ids
+}
+
+// List implements [lease.Shards].
+func (c *catalog) List() ([]lease.Shard, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.leases, c.at
+}
+
+// output answers the library's ListShards, all shards on one page.
+func (c *catalog) output() *kinesis.ListShardsOutput {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &kinesis.ListShardsOutput{Shards: c.shards}
+}
+
+func (c *catalog) shard(id string) (types.Shard, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.shards {
+		if aws.ToString(s.ShardId) == id {
+			return s, true
+		}
+	}
+	return types.Shard{}, false
+}

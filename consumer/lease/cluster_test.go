@@ -1,0 +1,301 @@
+package lease_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/lease"
+)
+
+// cluster is a number of workers on one table, each consuming whatever it may acquire. Run it inside a synctest
+// bubble.
+type cluster struct {
+	t      testing.TB
+	table  *memory
+	lease  lease.Config
+	drain  time.Duration // what a consumer needs between being asked to leave and its release
+	shards shards
+
+	mu      sync.Mutex
+	workers map[string]*testWorker
+	holding map[string][]*lease.Lease // by shard: leases that were acquired and whose consumers run
+	moves   int                       // acquisitions
+	faults  []string
+}
+
+// shards is a fixed list of shards.
+type shards struct {
+	mu   sync.Mutex
+	list []lease.Shard
+}
+
+func (s *shards) List() ([]lease.Shard, time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.list, time.Now()
+}
+
+func (s *shards) set(list []lease.Shard) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.list = list
+}
+
+func shardID(i int) string { return fmt.Sprintf("shardId-%012d", i) }
+
+func someShards(n int) (list []lease.Shard) {
+	for i := range n {
+		list = append(list, lease.Shard{ID: shardID(i)})
+	}
+	return list
+}
+
+func newCluster(t testing.TB, n int) *cluster {
+	c := &cluster{
+		t: t, table: newMemory(), drain: 50 * time.Millisecond,
+		lease:   lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second},
+		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{},
+	}
+	c.shards.list = someShards(n)
+	return c
+}
+
+type testWorker struct {
+	id      string
+	manager *lease.Manager
+	cancel  context.CancelFunc
+	killed  context.Context
+	kill    context.CancelFunc
+	done    sync.WaitGroup
+	table   *door
+}
+
+// door is a worker's way to the table: a killed worker's calls do not go through, a paused one's go through late.
+type door struct {
+	lease.Table
+	killed context.Context
+	mu     sync.Mutex
+	paused chan struct{} // closed when the pause is over; nil: not paused
+}
+
+func (d *door) pass(ctx context.Context) error {
+	d.mu.Lock()
+	paused := d.paused
+	d.mu.Unlock()
+	if paused != nil {
+		<-paused // ignores ctx, as a request that is under way does
+	}
+	if d.killed.Err() != nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (d *door) Rows(ctx context.Context) ([]lease.Row, error) {
+	if err := d.pass(ctx); err != nil {
+		return nil, err
+	}
+	return d.Table.Rows(ctx)
+}
+
+func (d *door) Update(ctx context.Context, seen lease.Row, set lease.Set) (lease.Row, error) {
+	if err := d.pass(ctx); err != nil {
+		return lease.Row{}, err
+	}
+	return d.Table.Update(context.WithoutCancel(ctx), seen, set)
+}
+
+func (d *door) Claim(ctx context.Context, seen lease.Row, claimant string) error {
+	if err := d.pass(ctx); err != nil {
+		return err
+	}
+	return d.Table.Claim(ctx, seen, claimant)
+}
+
+// start adds a worker, which runs until it is stopped or killed.
+func (c *cluster) start(id string) *testWorker {
+	cfg := c.lease
+	cfg.WorkerID = id
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	ctx, cancel := context.WithCancel(context.Background())
+	killed, kill := context.WithCancel(context.Background())
+	w := &testWorker{id: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
+	w.manager = lease.NewManager(cfg, w.table, &c.shards, lease.NewMetrics(prometheus.NewRegistry()), logrus.NewEntry(log))
+	c.mu.Lock()
+	c.workers[id] = w
+	c.mu.Unlock()
+	w.done.Go(func() { _ = w.manager.Run(ctx) })
+	w.done.Go(func() { c.acquire(ctx, w) })
+	return w
+}
+
+// acquire does what the library's event loop does.
+func (c *cluster) acquire(ctx context.Context, w *testWorker) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.manager.Wanted():
+		}
+		for w.manager.Wants() && ctx.Err() == nil {
+			list, _ := c.shards.List()
+			for _, s := range list {
+				if l, err := w.manager.Acquire(ctx, s.ID); err == nil {
+					c.consume(w, l)
+				}
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+}
+
+// consume holds a lease until it should be left, and watches that nobody else trusts one on the same shard.
+func (c *cluster) consume(w *testWorker, l *lease.Lease) {
+	c.mu.Lock()
+	c.moves++
+	for _, other := range c.holding[l.ShardID()] {
+		if time.Now().Before(other.Deadline()) && time.Now().Before(l.Deadline()) {
+			c.faults = append(c.faults, fmt.Sprintf("%s: two leases inside their trust windows", l.ShardID()))
+		}
+	}
+	c.holding[l.ShardID()] = append(c.holding[l.ShardID()], l)
+	c.mu.Unlock()
+	w.done.Go(func() {
+		select {
+		case <-l.Leave():
+			select {
+			case <-time.After(c.drain):
+			case <-w.killed.Done():
+			}
+		case <-w.killed.Done():
+		}
+		if w.killed.Err() != nil { // a dead process trusts nothing and releases nothing
+			<-l.Done()
+		} else {
+			_ = l.Release(context.Background())
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for i, other := range c.holding[l.ShardID()] {
+			if other == l {
+				c.holding[l.ShardID()] = append(c.holding[l.ShardID()][:i], c.holding[l.ShardID()][i+1:]...)
+				break
+			}
+		}
+	})
+}
+
+// stop ends a worker in order.
+func (c *cluster) stop(w *testWorker) {
+	w.manager.Stop()
+	for len(w.manager.Held()) > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	w.cancel()
+	_ = w.manager.Close(context.Background())
+	w.done.Wait()
+	c.drop(w)
+}
+
+// crash ends a worker as SIGKILL does: nothing that it does reaches the table any more.
+func (c *cluster) crash(w *testWorker) {
+	w.kill()
+	w.cancel()
+	c.drop(w)
+}
+
+func (c *cluster) drop(w *testWorker) {
+	c.mu.Lock()
+	delete(c.workers, w.id)
+	c.mu.Unlock()
+}
+
+// pause holds the worker's requests back; resume lets them through, late.
+func (w *testWorker) pause() {
+	w.table.mu.Lock()
+	defer w.table.mu.Unlock()
+	if w.table.paused == nil {
+		w.table.paused = make(chan struct{})
+	}
+}
+
+func (w *testWorker) resume() {
+	w.table.mu.Lock()
+	defer w.table.mu.Unlock()
+	if w.table.paused != nil {
+		close(w.table.paused)
+		w.table.paused = nil
+	}
+}
+
+// loads returns how many live leases each running worker has, and how many shards nobody has.
+func (c *cluster) loads() (loads map[string]int, free int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	loads = map[string]int{}
+	owned := 0
+	for id, w := range c.workers {
+		loads[id] = 0
+		for _, l := range w.manager.Held() {
+			if time.Now().Before(l.Deadline()) {
+				loads[id]++
+				owned++
+			}
+		}
+	}
+	return loads, len(c.shards.list) - owned
+}
+
+func (c *cluster) balanced() bool {
+	loads, free := c.loads()
+	if free != 0 {
+		return false
+	}
+	least, most := 1<<30, 0
+	for _, n := range loads {
+		least, most = min(least, n), max(most, n)
+	}
+	return most-least <= 1
+}
+
+// settle waits until the leases are balanced, and returns the time that it took.
+func (c *cluster) settle(bound time.Duration) time.Duration {
+	c.t.Helper()
+	started := time.Now()
+	for !c.balanced() {
+		if time.Since(started) > bound {
+			loads, free := c.loads()
+			c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return time.Since(started)
+}
+
+// finish stops all workers and reports every broken invariant.
+func (c *cluster) finish() {
+	c.t.Helper()
+	c.mu.Lock()
+	var all []*testWorker
+	for _, w := range c.workers {
+		all = append(all, w)
+	}
+	c.mu.Unlock()
+	for _, w := range all {
+		w.resume()
+		c.stop(w)
+	}
+	time.Sleep(time.Minute) // leases of crashed workers end
+	for _, fault := range append(c.faults, c.table.faults...) {
+		c.t.Error(fault)
+	}
+}

@@ -1,0 +1,138 @@
+package lease_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"example.com/callevents/consumer/lease"
+)
+
+// memory is a lease.Table in memory. before, if set, is called ahead of every call, without the lock; after says
+// what becomes of the answer of a call that was applied.
+type memory struct {
+	before, after func(ctx context.Context, call, shardID string) error
+
+	mu       sync.Mutex
+	exists   bool
+	rows     map[string]lease.Row
+	counters map[string]int64            // highest counter ever, per row
+	requests map[string]int              // per call
+	wrote    func(before, now lease.Row) // under the lock, for invariants
+	faults   []string
+}
+
+func newMemory() *memory {
+	return &memory{exists: true, rows: map[string]lease.Row{}, counters: map[string]int64{}, requests: map[string]int{}}
+}
+
+func (m *memory) do(ctx context.Context, call, shardID string, f func() error) error {
+	if m.before != nil {
+		if err := m.before(ctx, call, shardID); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.requests[call]++
+	err := lease.ErrTableMissing
+	if m.exists || call == "Create" {
+		err = f()
+	}
+	m.mu.Unlock()
+	if err == nil && m.after != nil {
+		return m.after(ctx, call, shardID)
+	}
+	return err
+}
+
+func (m *memory) Create(ctx context.Context) error {
+	return m.do(ctx, "Create", "", func() error { m.exists = true; return nil })
+}
+
+func (m *memory) Rows(ctx context.Context) (rows []lease.Row, err error) {
+	err = m.do(ctx, "Rows", "", func() error {
+		for _, r := range m.rows {
+			rows = append(rows, r)
+		}
+		return nil
+	})
+	return rows, err
+}
+
+func (m *memory) Row(ctx context.Context, shardID string) (row lease.Row, err error) {
+	err = m.do(ctx, "Row", shardID, func() error {
+		row = m.rows[shardID]
+		row.ShardID = shardID
+		return nil
+	})
+	return row, err
+}
+
+func (m *memory) Update(ctx context.Context, seen lease.Row, set lease.Set) (row lease.Row, err error) {
+	err = m.do(ctx, "Update", seen.ShardID, func() error {
+		now, err := m.expect(seen)
+		if err != nil {
+			return err
+		}
+		row = set.Apply(now)
+		row.Counter++
+		if row.Counter <= m.counters[row.ShardID] {
+			m.faults = append(m.faults, fmt.Sprintf("counter of %s repeats: %d", row.ShardID, row.Counter))
+		}
+		m.counters[row.ShardID] = row.Counter
+		m.rows[row.ShardID] = row
+		if m.wrote != nil {
+			m.wrote(now, row)
+		}
+		return nil
+	})
+	return row, err
+}
+
+func (m *memory) Claim(ctx context.Context, seen lease.Row, claimant string) error {
+	return m.do(ctx, "Claim", seen.ShardID, func() error {
+		now, err := m.expect(seen)
+		if err != nil || now.Claim != seen.Claim {
+			return lease.ErrRefused
+		}
+		now.Claim = claimant
+		m.rows[seen.ShardID] = now
+		return nil
+	})
+}
+
+func (m *memory) Delete(ctx context.Context, seen lease.Row) error {
+	return m.do(ctx, "Delete", seen.ShardID, func() error {
+		if _, err := m.expect(seen); err != nil {
+			return err
+		}
+		delete(m.rows, seen.ShardID)
+		delete(m.counters, seen.ShardID)
+		return nil
+	})
+}
+
+func (m *memory) expect(seen lease.Row) (lease.Row, error) {
+	now, ok := m.rows[seen.ShardID]
+	if ok != seen.Exists() || ok && !now.SameVersion(seen) {
+		return lease.Row{}, lease.ErrRefused
+	}
+	now.ShardID = seen.ShardID
+	return now, nil
+}
+
+// set writes a row as an operator or a stock worker would, past all conditions.
+func (m *memory) set(row lease.Row) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rows[row.ShardID] = row
+}
+
+func (m *memory) get(shardID string) lease.Row {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.rows[shardID]
+}
