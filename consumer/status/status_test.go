@@ -1,0 +1,167 @@
+package status_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"example.com/callevents/consumer/status"
+)
+
+type source struct {
+	healthy, ready error
+	worker         status.Worker
+}
+
+func (s source) Healthy() error        { return s.healthy }
+func (s source) Ready() error          { return s.ready }
+func (s source) Worker() status.Worker { return s.worker }
+
+func quiet() logrus.FieldLogger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
+}
+
+// start runs a server on a free port and returns its URL. At the end of the test it has stopped without a trace.
+func start(t *testing.T, s status.Source, metrics prometheus.Gatherer) string {
+	t.Helper()
+	before := goleak.IgnoreCurrent()
+	listener, err := status.Listen(":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- status.New(listener, s, metrics, quiet()).Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		http.DefaultClient.CloseIdleConnections()
+		goleak.VerifyNone(t, before)
+	})
+	return "http://" + listener.Addr().String()
+}
+
+func get(t *testing.T, url string) (code int, body string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(b)
+}
+
+func TestProbesSayWhatIsWrong(t *testing.T) {
+	good := start(t, source{}, prometheus.NewRegistry())
+	bad := start(t, source{healthy: errors.New("lease sync has stopped"), ready: errors.New("preflight not passed")}, prometheus.NewRegistry())
+	for _, tc := range []struct {
+		url  string
+		code int
+		body string
+	}{
+		{good + "/healthz", 200, "ok\n"},
+		{good + "/readyz", 200, "ok\n"},
+		{bad + "/healthz", 503, "lease sync has stopped\n"},
+		{bad + "/readyz", 503, "preflight not passed\n"},
+		{good + "/nothing", 404, "404 page not found\n"},
+	} {
+		if code, body := get(t, tc.url); code != tc.code || body != tc.body {
+			t.Errorf("%s: %d %q, want %d %q", tc.url, code, body, tc.code, tc.body)
+		}
+	}
+}
+
+func TestMetricsOfTheGivenRegistry(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "records_total", Help: "Records."})
+	registry.MustRegister(counter)
+	counter.Add(42)
+	code, body := get(t, start(t, source{}, registry)+"/metrics")
+	if code != 200 || !strings.Contains(body, "\nrecords_total 42\n") || strings.Contains(body, "go_goroutines") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+func TestPage(t *testing.T) {
+	started := time.Now().Add(-90 * time.Second)
+	code, body := get(t, start(t, source{ready: errors.New("shards not listed"), worker: status.Worker{
+		ID: "host-<b>1</b>", Application: "callevents-consumer", Stream: "AForB_callevents", Started: started,
+		Shards: []status.Shard{
+			{ID: "shardId-000000000000", LeaseCounter: 17, Checkpoint: "4959", Behind: 1500 * time.Millisecond, Records: 40, Rejected: 3},
+			{ID: "shardId-000000000003", Records: 2},
+		},
+		Objects: []status.Object{{Key: "records/dt=2026-11-24/shardId-000000000000-after-1.ndjson.gz", Committed: started, Records: 12, Bytes: 3456}},
+	}}, prometheus.NewRegistry())+"/")
+	if code != 200 {
+		t.Fatalf("status %d: %s", code, body)
+	}
+	for _, want := range []string{
+		"host-&lt;b&gt;1&lt;/b&gt;", "AForB_callevents", "(1m3", "shards not listed", "Leases held: 2, records read: 42",
+		"shardId-000000000000", "4959", "1.5s", "none yet", "records/dt=2026-11-24/", "3456",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	if strings.Contains(body, "<b>") {
+		t.Error("a worker id reaches the page unescaped")
+	}
+}
+
+func TestEmptyPage(t *testing.T) {
+	code, body := get(t, start(t, source{}, prometheus.NewRegistry())+"/")
+	if code != 200 || !strings.Contains(body, "None committed yet") {
+		t.Errorf("%d %s", code, body)
+	}
+}
+
+func TestListen(t *testing.T) {
+	listener, err := status.Listen(":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if address := listener.Addr().(*net.TCPAddr); !address.IP.IsLoopback() {
+		t.Errorf("without a host it listens on %s", address)
+	}
+	for _, address := range []string{"", "9090", "localhost", "127.0.0.1:notaport", listener.Addr().String()} {
+		if l, err := status.Listen(address); err == nil {
+			l.Close()
+			t.Errorf("Listen(%q) succeeded", address)
+		}
+	}
+}
+
+func TestRunReportsAListenerThatFails(t *testing.T) {
+	listener, err := status.Listen(":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	if err := status.New(listener, source{}, prometheus.NewRegistry(), quiet()).Run(t.Context()); err == nil {
+		t.Error("Run on a closed listener succeeded")
+	}
+}
