@@ -1,0 +1,58 @@
+// Package kpl reads and writes aggregated records, the containers in which the Kinesis Producer Library packs many
+// user records into one record of the stream.
+//
+//	f3 89 9a c2 | protobuf message | MD5 of the message (16 bytes)
+//
+//	message AggregatedRecord {
+//	  repeated string partition_key_table     = 1;
+//	  repeated string explicit_hash_key_table = 2;   // decimal
+//	  repeated Record records                 = 3;
+//	}
+//	message Record {
+//	  required uint64 partition_key_index     = 1;
+//	  optional uint64 explicit_hash_key_index = 2;
+//	  required bytes  data                    = 3;
+//	  repeated Tag    tags                    = 4;   // never used; ignored
+//	}
+//
+// Magic bytes without the right digest are no container: the KCL takes such a record as an ordinary one, and so does
+// [Split]. Everything behind a right digest that cannot be handed on carries a [Reason], per user record where
+// possible, so that one bad user record does not take its neighbours with it. No input makes Split panic.
+//
+// A user record is handed on by the shard that its hash key (the explicit one, else the MD5 of its partition key)
+// belongs to. The KPL relies on that: when a reshard brings a container to another shard than it was made for, it
+// sends again the user records that do not belong there, and only those (its versions before August 2024: all of
+// them, which makes duplicates). So Split judges each user record by itself, as the KCL documents; the KCL's code
+// goes further and drops the container's other records too, which loses those that are not sent again.
+//
+// The package does no I/O and knows nothing about sequence numbers.
+package kpl
+
+import (
+	"bytes"
+	"crypto/md5"
+)
+
+const magic = "\xf3\x89\x9a\xc2"
+
+// Field numbers of the two messages.
+const (
+	fieldPartitionKeys    = 1
+	fieldExplicitHashKeys = 2
+	fieldRecords          = 3
+
+	fieldPartitionKeyIndex    = 1
+	fieldExplicitHashKeyIndex = 2
+	fieldData                 = 3
+)
+
+// message returns the protobuf message inside data; ok is false if data is no container.
+func message(data []byte) (msg []byte, ok bool) {
+	body, found := bytes.CutPrefix(data, []byte(magic))
+	if !found || len(body) < md5.Size {
+		return nil, false
+	}
+	msg, digest := body[:len(body)-md5.Size], body[len(body)-md5.Size:]
+	sum := md5.Sum(msg)
+	return msg, bytes.Equal(sum[:], digest)
+}

@@ -1,0 +1,299 @@
+package kpl_test
+
+import (
+	"bytes"
+	"crypto/md5"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/awslabs/kinesis-aggregation/go/v2/records"
+	"github.com/golang/protobuf/proto"
+
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/kpl"
+)
+
+const (
+	halfway     = "170141183460469231731687303715884105728" // 2^127
+	lastHashKey = "340282366920938463463374607431768211455" // 2^128-1
+)
+
+func hashKey(t testing.TB, s string) hashkey.Key {
+	t.Helper()
+	key, err := hashkey.Parse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+func keyRange(t testing.TB, first, last string) hashkey.Range {
+	t.Helper()
+	r, err := hashkey.ParseRange(first, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func everything(t testing.TB) hashkey.Range { return keyRange(t, "0", lastHashKey) }
+
+// contain frames a message as a container.
+func contain(message []byte) []byte {
+	digest := md5.Sum(message)
+	return slices.Concat([]byte("\xf3\x89\x9a\xc2"), message, digest[:])
+}
+
+// marshal is the container of the reference implementation's message.
+func marshal(t testing.TB, message *records.AggregatedRecord) []byte {
+	t.Helper()
+	b, err := proto.Marshal(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contain(b)
+}
+
+func user(partitionKey uint64, explicitHashKey *uint64, data string) *records.Record {
+	return &records.Record{PartitionKeyIndex: &partitionKey, ExplicitHashKeyIndex: explicitHashKey, Data: []byte(data)}
+}
+
+func split(t testing.TB, data []byte, shard hashkey.Range) []kpl.Record {
+	t.Helper()
+	seq, ok := kpl.Split(data, shard)
+	if !ok {
+		t.Fatalf("%q is not taken for a container", data)
+	}
+	return slices.Collect(seq)
+}
+
+// outline is what a test compares: data or reason of every user record, in order.
+func outline(list []kpl.Record) (lines []string) {
+	for _, r := range list {
+		what := string(r.Data)
+		if r.Reason != "" {
+			what = "!" + string(r.Reason)
+		}
+		lines = append(lines, fmt.Sprintf("%d:%s", r.SubSequence, what))
+	}
+	return lines
+}
+
+func TestSplitReadsWhatTheReferenceEncodes(t *testing.T) {
+	data := marshal(t, &records.AggregatedRecord{
+		PartitionKeyTable:    []string{"p", "q"},
+		ExplicitHashKeyTable: []string{lastHashKey},
+		Records: []*records.Record{
+			user(1, nil, "one"),
+			{PartitionKeyIndex: proto.Uint64(0), ExplicitHashKeyIndex: proto.Uint64(0), Data: []byte{}, Tags: []*records.Tag{{Key: proto.String("k")}}},
+		},
+	})
+	got := split(t, data, everything(t))
+	if len(got) != 2 {
+		t.Fatalf("%d user records, want 2", len(got))
+	}
+	if r := got[0]; r.SubSequence != 0 || string(r.PartitionKey) != "q" || r.ExplicitHashKey != nil || string(r.Data) != "one" || r.Reason != "" {
+		t.Errorf("first user record: %+v", r)
+	}
+	if r := got[1]; r.SubSequence != 1 || string(r.PartitionKey) != "p" || string(r.ExplicitHashKey) != lastHashKey || r.Data == nil || len(r.Data) != 0 || r.Reason != "" {
+		t.Errorf("second user record: %+v", r)
+	}
+}
+
+func TestNoContainer(t *testing.T) {
+	good := marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "one")}})
+	for name, data := range map[string][]byte{
+		"nothing":        nil,
+		"json":           []byte(`{"user":{"user_id":"5"}}`),
+		"part of magic":  good[:3],
+		"magic only":     good[:4],
+		"short digest":   good[:19],
+		"truncated":      good[:len(good)-1],
+		"byte flipped":   slices.Concat(good[:6], []byte{good[6] ^ 1}, good[7:]),
+		"digest flipped": slices.Concat(good[:len(good)-1], []byte{good[len(good)-1] ^ 1}),
+		"byte more":      append(bytes.Clone(good), 0),
+		"byte before":    append([]byte{0}, good...),
+	} {
+		if _, ok := kpl.Split(data, everything(t)); ok {
+			t.Errorf("%s: taken for a container", name)
+		}
+	}
+	split(t, good, everything(t))
+}
+
+func TestMalformedContainersAreHandedOutWhole(t *testing.T) {
+	good, err := proto.Marshal(&records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "one")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		message string
+		reason  kpl.Reason
+	}{
+		"no message":               {"", kpl.Empty},
+		"tables only":              {"\x0a\x01p\x12\x011", kpl.Empty},
+		"unknown fields only":      {"\x20\x05", kpl.Empty},
+		"records of another type":  {"\x18\x05", kpl.Empty},
+		"not protobuf":             {"hello", kpl.BadProtobuf},
+		"cut message":              {string(good[:len(good)-1]), kpl.BadProtobuf},
+		"length beyond the end":    {"\x1a\xff\xff\xff\xff\x0f", kpl.BadProtobuf},
+		"endless varint":           {"\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", kpl.BadProtobuf},
+		"field number 0":           {"\x02\x00", kpl.BadProtobuf},
+		"end of no group":          {"\x0c", kpl.BadProtobuf},
+		"group without end":        {"\x0b", kpl.BadProtobuf},
+		"user record cut":          {"\x1a\x03\x08\x00\x1a", kpl.BadProtobuf},
+		"user record without data": {"\x0a\x01p\x1a\x02\x08\x00", kpl.BadProtobuf},
+		"one of two without data":  {string(good) + "\x1a\x02\x08\x00", kpl.BadProtobuf},
+		"empty user record":        {"\x1a\x00", kpl.BadProtobuf},
+	} {
+		data := contain([]byte(tc.message))
+		got := split(t, data, everything(t))
+		if len(got) != 1 || got[0].Reason != tc.reason || !bytes.Equal(got[0].Data, data) {
+			t.Errorf("%s: got %+v, want the container with reason %s", name, got, tc.reason)
+		}
+	}
+}
+
+func TestBadUserRecordsLeaveTheirNeighboursAlone(t *testing.T) {
+	zero, one, big := uint64(0), uint64(1), uint64(1<<63)
+	nested := string(marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "inner")}}))
+	container := func(bad ...*records.Record) []byte {
+		list := append(append([]*records.Record{user(0, nil, "first")}, bad...), user(0, nil, "last"))
+		return marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, ExplicitHashKeyTable: []string{"0", "x", "-1", "", lastHashKey + "0"}, Records: list})
+	}
+	index := func(i uint64) *uint64 { return &i }
+	for name, tc := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"partition key index beyond the table":    {container(user(1, nil, "bad")), "1:!no_partition_key"},
+		"partition key index beyond int64":        {container(user(big, &zero, "bad")), "1:!no_partition_key"},
+		"explicit hash key index beyond":          {container(user(0, index(5), "bad")), "1:!bad_hash_key"},
+		"explicit hash key index far beyond":      {container(user(0, &big, "bad")), "1:!bad_hash_key"},
+		"explicit hash key no number":             {container(user(0, &one, "bad")), "1:!bad_hash_key"},
+		"explicit hash key negative":              {container(user(0, index(2), "bad")), "1:!bad_hash_key"},
+		"explicit hash key empty":                 {container(user(0, index(3), "bad")), "1:!bad_hash_key"},
+		"explicit hash key longer than 128 bits":  {container(user(0, index(4), "bad")), "1:!bad_hash_key"},
+		"container in a container":                {container(user(0, nil, nested)), "1:!container_nested"},
+		"magic, but no container, in a container": {container(user(0, nil, nested[:20])), "1:" + nested[:20]},
+	} {
+		if got, want := outline(split(t, tc.data, everything(t))), []string{"0:first", tc.want, "2:last"}; !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	absent := contain([]byte("\x0a\x01p\x1a\x06\x1a\x04gone\x1a\x07\x08\x00\x1a\x03one"))
+	if got, want := outline(split(t, absent, everything(t))), []string{"0:!no_partition_key", "1:one"}; !slices.Equal(got, want) {
+		t.Errorf("partition key index absent: got %q, want %q", got, want)
+	}
+}
+
+func TestWireFormatDetails(t *testing.T) {
+	for name, tc := range map[string]struct{ message, want string }{
+		"tables after the records":  {"\x1a\x07\x08\x00\x1a\x03one\x0a\x01p", "0:one"},
+		"last value counts":         {"\x0a\x01p\x1a\x0c\x08\x07\x08\x00\x1a\x01x\x1a\x03one", "0:one"},
+		"unknown fields":            {"\x20\x05\x0a\x01p\x2b\x30\x01\x2c\x1a\x0a\x08\x00\x1a\x03one\x2a\x01z", "0:one"},
+		"index of another type":     {"\x0a\x01p\x1a\x08\x0a\x01\x00\x1a\x03one", "0:!no_partition_key"},
+		"explicit hash key present": {"\x0a\x01p\x12\x017\x1a\x09\x08\x00\x10\x00\x1a\x03one", "0:one"},
+	} {
+		if got := outline(split(t, contain([]byte(tc.message)), everything(t))); !slices.Equal(got, []string{tc.want}) {
+			t.Errorf("%s: got %q, want %q", name, got, tc.want)
+		}
+	}
+}
+
+func TestUserRecordsOfOtherShardsAreMarked(t *testing.T) {
+	zero, one := uint64(0), uint64(1)
+	data := marshal(t, &records.AggregatedRecord{
+		PartitionKeyTable:    []string{pick(t, false), pick(t, true)},
+		ExplicitHashKeyTable: []string{"0", halfway},
+		Records: []*records.Record{
+			user(0, nil, "low"), user(1, nil, "high"), user(0, &one, "explicitly high"), user(1, &zero, "explicitly low"),
+		},
+	})
+	lower := outline(split(t, data, keyRange(t, "0", "170141183460469231731687303715884105727")))
+	if want := []string{"0:low", "1:!outside_shard", "2:!outside_shard", "3:explicitly low"}; !slices.Equal(lower, want) {
+		t.Errorf("lower half: got %q, want %q", lower, want)
+	}
+	upper := outline(split(t, data, keyRange(t, halfway, lastHashKey)))
+	if want := []string{"0:!outside_shard", "1:high", "2:explicitly high", "3:!outside_shard"}; !slices.Equal(upper, want) {
+		t.Errorf("upper half: got %q, want %q", upper, want)
+	}
+}
+
+// pick returns a partition key whose MD5 is in the upper or the lower half of the hash keys.
+func pick(t *testing.T, upper bool) string {
+	for i := range 100 {
+		key := fmt.Sprint("key ", i)
+		if sum := md5.Sum([]byte(key)); (sum[0] >= 0x80) == upper {
+			return key
+		}
+	}
+	t.Fatal("no such key")
+	return ""
+}
+
+func TestSplitStopsWhenItsReaderDoes(t *testing.T) {
+	data := marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "a"), user(0, nil, "b")}})
+	seq, _ := kpl.Split(data, everything(t))
+	n := 0
+	for range seq {
+		n++
+		break
+	}
+	if n != 1 {
+		t.Errorf("%d records, want 1", n)
+	}
+}
+
+// FuzzSplit frames any message and compares with the reference parser.
+func FuzzSplit(f *testing.F) {
+	for _, seed := range []string{"", "\x0a\x01p\x12\x017\x1a\x09\x08\x00\x10\x00\x1a\x03one", "\x1a\x07\x08\x09\x1a\x03one\x0a\x01p", "\x0b\x0c", "\x1a\xff\xff\xff\xff\x0f"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, message []byte) {
+		data := contain(message)
+		got := split(t, data, everything(t))
+		for _, r := range got {
+			if len(r.Data) > len(data) || r.Reason == kpl.OutsideShard {
+				t.Fatalf("record %+v of a container of %d bytes", r, len(data))
+			}
+		}
+		var reference records.AggregatedRecord
+		if err := proto.Unmarshal(message, &reference); err != nil {
+			return // stricter than we are: it wants the partition key index, and well-formed tags
+		}
+		if len(reference.Records) == 0 {
+			if len(got) != 1 || got[0].Reason != kpl.Empty {
+				t.Fatalf("no user records, got %+v", got)
+			}
+			return
+		}
+		if len(got) != len(reference.Records) {
+			t.Fatalf("%d user records, the reference has %d", len(got), len(reference.Records))
+		}
+		for i, want := range reference.Records {
+			inTable := want.GetPartitionKeyIndex() < uint64(len(reference.PartitionKeyTable))
+			if !bytes.Equal(got[i].Data, want.Data) || inTable == (got[i].Reason == kpl.NoPartitionKey) {
+				t.Fatalf("user record %d: got %+v, want %v", i, got[i], want)
+			}
+			if inTable && string(got[i].PartitionKey) != reference.PartitionKeyTable[want.GetPartitionKeyIndex()] {
+				t.Fatalf("user record %d: partition key %q", i, got[i].PartitionKey)
+			}
+		}
+	})
+}
+
+func BenchmarkSplit(b *testing.B) {
+	a := kpl.NewAggregator(1 << 20)
+	for i := 0; a.Add(fmt.Sprintf("b1946ac9-2492-4d23-8a11-%012d", i), hashKey(b, halfway), make([]byte, 1000)); i++ {
+	}
+	data, shard := a.Flush(nil), everything(b)
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		seq, _ := kpl.Split(data, shard)
+		for range seq {
+		}
+	}
+}
