@@ -59,7 +59,7 @@ func Start(ctx context.Context, kind Kind, opts Options) (*Server, error) {
 	}
 	var failed error
 	for range startTries {
-		s := &Server{kind: kind, opts: opts, addr: freeAddr()}
+		s := &Server{kind: kind, opts: opts, addr: FreeAddr()}
 		if failed = s.start(ctx); failed == nil {
 			return s, nil
 		}
@@ -173,9 +173,9 @@ func (p *process) watch(stdout io.Reader, addr string, output io.Writer) {
 	p.err = p.cmd.Wait()
 }
 
-// freeAddr picks an address that nobody listens on. The port is below the range that the kernel gives to outgoing
+// FreeAddr picks an address that nobody listens on. The port is below the range that the kernel gives to outgoing
 // connections, so that while a server is down for a restart no client is given its port.
-func freeAddr() string {
+func FreeAddr() string {
 	for {
 		addr := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(17000))
 		if l, err := net.Listen("tcp", addr); err == nil {
