@@ -1,0 +1,136 @@
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/callevents/shared/sequence"
+)
+
+// Link is one object of a shard's chain: its place and what its metadata says.
+//
+// A link with records has First and Last set and Last after Previous; Records counts the lines, Rejected those that
+// went to the dead letters instead, and both may be zero. A link without records only changes the day: First is
+// zero, Last is Previous, and NextDay is later than Day. It is the first link of a shard, and what stands between
+// two days if nothing was waiting when the day changed.
+type Link struct {
+	Place
+
+	Application string
+	Stream      string // identity of the stream, opaque here
+	First, Last sequence.Number
+	NextDay     string // the day of the link after this one
+	Records     int    // lines in the object
+	Rejected    int    // entries in the dead letters of this link
+	Format      Format
+	Writer      string // worker that made it; for people
+}
+
+// Next returns the place of the link after l.
+func (l Link) Next() Place { return Place{Shard: l.Shard, Previous: l.Last, Day: l.NextDay} }
+
+// metadata is stored with the object, as x-amz-meta-<key>. The day is in the key only.
+func (l Link) metadata() map[string]string {
+	m := map[string]string{
+		"application": l.Application,
+		"stream":      l.Stream,
+		"shard":       l.Shard,
+		"previous":    l.Previous.String(),
+		"last":        l.Last.String(),
+		"next-day":    l.NextDay,
+		"records":     strconv.Itoa(l.Records),
+		"rejected":    strconv.Itoa(l.Rejected),
+		"format":      string(l.Format),
+		"writer":      l.Writer,
+	}
+	if !l.First.IsZero() {
+		m["first"] = l.First.String()
+	}
+	return m
+}
+
+// parseLink is the inverse: the link at the place that the key names. It checks that the metadata agrees with the
+// key and with itself, so that a copied or foreign object is not taken for a link.
+func parseLink(place Place, format Format, metadata map[string]string) (Link, error) {
+	p := metadataParser{values: metadata}
+	l := Link{
+		Place:       Place{Shard: p.text("shard"), Previous: p.number("previous"), Day: place.Day},
+		Application: p.text("application"),
+		Stream:      p.text("stream"),
+		Last:        p.number("last"),
+		NextDay:     p.day("next-day"),
+		Records:     p.count("records"),
+		Rejected:    p.count("rejected"),
+		Format:      Format(p.text("format")),
+		Writer:      p.text("writer"),
+	}
+	if _, ok := p.find("first"); ok {
+		l.First = p.number("first")
+	}
+	switch {
+	case p.err != nil:
+		return Link{}, p.err
+	case l.Place != place || l.Format != format:
+		return Link{}, fmt.Errorf("metadata is of shard %s after %s in %s: the object was copied or renamed",
+			l.Shard, l.Previous, l.Format)
+	case l.First.IsZero() && (l.Last != l.Previous || l.NextDay <= l.Day || l.Records+l.Rejected > 0),
+		!l.First.IsZero() && (!l.First.After(l.Previous) || l.First.After(l.Last) || l.NextDay < l.Day):
+		return Link{}, errors.New("metadata contradicts itself")
+	}
+	return l, nil
+}
+
+// metadataParser keeps the first error.
+type metadataParser struct {
+	values map[string]string
+	err    error
+}
+
+// find does not care for case: some stores change it.
+func (p *metadataParser) find(key string) (string, bool) {
+	if v, ok := p.values[key]; ok {
+		return v, true
+	}
+	for k, v := range p.values {
+		if strings.EqualFold(k, key) {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+func (p *metadataParser) text(key string) string {
+	v, ok := p.find(key)
+	if !ok {
+		p.fail(key, errors.New("absent"))
+	}
+	return v
+}
+
+func (p *metadataParser) number(key string) sequence.Number {
+	n, err := sequence.Parse(p.text(key))
+	p.fail(key, err)
+	return n
+}
+
+func (p *metadataParser) count(key string) int {
+	n, err := strconv.Atoi(p.text(key))
+	p.fail(key, err)
+	return n
+}
+
+func (p *metadataParser) day(key string) string {
+	day := p.text(key)
+	_, err := time.Parse(time.DateOnly, day)
+	p.fail(key, err)
+	return day
+}
+
+func (p *metadataParser) fail(key string, err error) {
+	if err != nil && p.err == nil {
+		p.err = fmt.Errorf("metadata %s: %w", key, err)
+	}
+}
