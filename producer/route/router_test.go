@@ -1,0 +1,136 @@
+package route_test
+
+import (
+	"crypto/md5"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"example.com/callevents/producer/route"
+	"example.com/callevents/shared/hashkey"
+)
+
+// cut divides the hash key space into n shards of about the same size, named from first on.
+func cut(n, first int) []route.Shard {
+	shards := make([]route.Shard, n)
+	for i := range shards {
+		shards[i] = route.Shard{ID: fmt.Sprintf("shardId-%012d", first+i), HashKeys: hashkey.Range{
+			First: hashkey.FromWords(uint64(i)*(^uint64(0)/uint64(n)), 0), Last: hashkey.Max()}}
+		if i > 0 {
+			shards[i-1].HashKeys.Last = hashkey.FromWords(uint64(i)*(^uint64(0)/uint64(n))-1, ^uint64(0))
+		}
+	}
+	return shards
+}
+
+// A random history of records and reshards: after every single record, the counts since the last change of the
+// map are within one of each other, and the key lies in the range of the shard it was drawn for.
+func TestCountsDifferByAtMostOneAfterAnyPrefix(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		router, named := route.New(rapid.Uint64().Draw(t, "seed")), 0
+		for range rapid.IntRange(1, 5).Draw(t, "maps") {
+			shards := cut(rapid.IntRange(1, 70).Draw(t, "shards"), named)
+			named += len(shards)
+			router.Use(rapid.Permutation(shards).Draw(t, "listed as"))
+			counts := make(map[string]int, len(shards))
+			for range rapid.IntRange(0, 200).Draw(t, "records") {
+				if rapid.IntRange(0, 20).Draw(t, "refresh") == 0 && router.Use(shards) {
+					t.Fatal("the same map again counts as another one")
+				}
+				to := router.Next()
+				shard := shards[slices.IndexFunc(shards, func(s route.Shard) bool { return s.ID == to.ShardID })]
+				if !shard.HashKeys.Contains(to.ExplicitHashKey) {
+					t.Fatalf("key %s is not in %v", to.ExplicitHashKey, shard)
+				}
+				counts[to.ShardID]++
+				if spread(counts, shards) > 1 {
+					t.Fatalf("counts %v", counts)
+				}
+			}
+		}
+	})
+}
+
+func spread(counts map[string]int, shards []route.Shard) int {
+	low, high := counts[shards[0].ID], 0
+	for _, s := range shards {
+		low, high = min(low, counts[s.ID]), max(high, counts[s.ID])
+	}
+	return high - low
+}
+
+func TestVersionChangesWithTheMapOnly(t *testing.T) {
+	router := route.New(1)
+	for i, step := range []struct {
+		shards  []route.Shard
+		changed bool
+		version uint64
+	}{{cut(4, 0), true, 1}, {cut(4, 0), false, 1}, {cut(5, 4), true, 2}, {cut(4, 0), true, 3}} {
+		if changed := router.Use(step.shards); changed != step.changed || router.Next().MapVersion != step.version || router.Version() != step.version {
+			t.Errorf("step %d: changed %v, version %d; want %v", i, changed, router.Version(), step)
+		}
+	}
+}
+
+func TestProducersStartAtDifferentShards(t *testing.T) {
+	starts := map[string]int{}
+	for seed := range uint64(400) {
+		router := route.New(seed)
+		router.Use(cut(4, 0))
+		starts[router.Next().ShardID]++
+	}
+	for id, n := range starts {
+		if n < 50 || len(starts) != 4 {
+			t.Errorf("%s is the first shard of %d in 400 producers: %v", id, n, starts)
+		}
+	}
+}
+
+// Both halves of every shard get keys, so that a split that nobody has noticed yet spreads too.
+func TestKeysSpreadInsideTheShard(t *testing.T) {
+	router, shards, lower := route.New(1), cut(4, 0), 0
+	router.Use(shards)
+	for range 4000 {
+		if to := router.Next(); to.ExplicitHashKey.Compare(middle(shards, to.ShardID)) < 0 {
+			lower++
+		}
+	}
+	if lower < 1800 || lower > 2200 {
+		t.Errorf("%d of 4,000 keys in the lower half of their shard", lower)
+	}
+}
+
+func middle(shards []route.Shard, id string) hashkey.Key {
+	i := slices.IndexFunc(shards, func(s route.Shard) bool { return s.ID == id })
+	return hashkey.FromWords(uint64(i)*(^uint64(0)/4)+^uint64(0)/8, 0)
+}
+
+// What the partition key's hash does with the same records is the reason for this package.
+func TestHashingSpreadsWorse(t *testing.T) {
+	shards, byHash, byTurn := cut(4, 0), map[string]int{}, map[string]int{}
+	router := route.New(1)
+	router.Use(shards)
+	for i := range 10000 {
+		sum := md5.Sum(fmt.Append(nil, "record ", i))
+		key := hashkey.FromWords(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:]))
+		at := slices.IndexFunc(shards, func(s route.Shard) bool { return s.HashKeys.Contains(key) })
+		byHash[shards[at].ID]++
+		byTurn[router.Next().ShardID]++
+	}
+	if spread(byTurn, shards) != 0 || spread(byHash, shards) < 2 {
+		t.Errorf("in turn %v, by hash %v", byTurn, byHash)
+	}
+	t.Logf("10,000 records: in turn %v, by hash of the record %v", byTurn, byHash)
+}
+
+func BenchmarkNext(b *testing.B) {
+	router := route.New(1)
+	router.Use(cut(64, 0))
+	b.ReportAllocs()
+	for b.Loop() {
+		router.Next()
+	}
+}
