@@ -26,10 +26,10 @@ type Lease struct {
 	shardID string
 	since   time.Time
 
-	writing sync.Mutex // one write at a time; held across the call
+	writing chan struct{} // capacity 1: one write at a time; full across the call
 
 	mu       sync.Mutex // guards what follows
-	row      Row        // as last written or read; changes only while writing is held
+	row      Row        // as last written or read; changes only during a write
 	deadline time.Time
 	claimant string // "" unless leave was closed for a claim
 	leave    chan struct{}
@@ -40,8 +40,8 @@ type Lease struct {
 func newLease(m *Manager, row Row, deadline time.Time) *Lease {
 	return &Lease{
 		manager: m, shardID: row.ShardID, row: row, deadline: deadline, since: time.Now(),
-		log:   m.log.WithField("shard_id", row.ShardID),
-		leave: make(chan struct{}), done: make(chan struct{}), renewed: make(chan struct{}, 1),
+		log:     m.log.WithField("shard_id", row.ShardID),
+		writing: make(chan struct{}, 1), leave: make(chan struct{}), done: make(chan struct{}), renewed: make(chan struct{}, 1),
 	}
 }
 
@@ -92,8 +92,8 @@ func parseCheckpoint(checkpoint string) (sequence.Number, error) {
 // [ErrLost] means discard; any other error means that the outcome stayed unknown until ctx ended or the trust
 // window closed.
 func (l *Lease) Checkpoint(ctx context.Context, checkpoint, day string) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
 	ahead, err := isAhead(checkpoint, l.row.Checkpoint)
 	if err != nil || !ahead {
 		return err
@@ -126,8 +126,8 @@ func isAhead(checkpoint, stored string) (bool, error) {
 // failure leaves behind, expiry repairs. The lease is done afterwards, whatever happened. Whoever acquired the
 // lease calls it exactly once, when nothing reads or writes the shard any more.
 func (l *Lease) Release(ctx context.Context) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
 	defer l.manager.forget(l)
 	if l.finished() {
 		return nil
@@ -141,7 +141,7 @@ func (l *Lease) Release(ctx context.Context) error {
 	return err
 }
 
-// write performs one fenced write and settles what it can of its outcome. The caller holds l.writing.
+// write performs one fenced write and settles what it can of its outcome. The caller has l.writing.
 func (l *Lease) write(ctx context.Context, set Set) error {
 	set[attrTimeout] = l.manager.timeoutText()
 	for range 3 {
@@ -230,8 +230,8 @@ func (l *Lease) keep(ctx context.Context) {
 
 // renew writes nothing but the counter. A claim that it finds in the row makes the manager look at once.
 func (l *Lease) renew(ctx context.Context) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
 	err := l.write(ctx, Set{})
 	select {
 	case <-l.renewed: // our own
@@ -245,8 +245,8 @@ func (l *Lease) renew(ctx context.Context) error {
 
 // refuse clears a claim that would make the distribution worse, or whose claimant is gone.
 func (l *Lease) refuse(ctx context.Context) error {
-	l.writing.Lock()
-	defer l.writing.Unlock()
+	l.writing <- struct{}{}
+	defer func() { <-l.writing }()
 	return l.write(ctx, Set{attrClaim: ""})
 }
 
