@@ -1,0 +1,145 @@
+// Package redrive puts dead letters back into the stream, after whatever made them bad has been mended.
+//
+// It reads the dead letter objects in the order of their keys (day, shard, place in the shard) and puts the original
+// bytes of each selected entry under its partition key, as a new record with a new sequence number. The objects stay
+// as they are.
+//
+// It is not idempotent. The stream and the warehouse take a record that is put again for a new one, so a redrive
+// that is repeated, or that put a batch without hearing the answer, repeats records; readers can tell by the call_id.
+// Two things help: a dry run says beforehand what would be put, and when a redrive is cut short, [Summary.Last] names
+// the last object that is done, from which the next one can go on ([Config.After]). Records that are still bad are
+// rejected again and come back as new dead letters.
+package redrive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/transform"
+	"example.com/callevents/consumer/warehouse"
+)
+
+// Bucket is what a redrive needs of S3; *s3.Client has it.
+type Bucket interface {
+	s3.ListObjectsV2APIClient
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+}
+
+// Config says which dead letters go where.
+type Config struct {
+	Bucket       string
+	ErrorsPrefix string
+	Stream       string             // name of the stream that the records are put into
+	Reasons      []transform.Reason // only entries with one of these; empty: all
+	Days         []string           // only objects of these days, 2006-01-02; empty: all
+	After        string             // only objects whose key comes after this one; empty: all
+	DryRun       bool               // read and count, put nothing
+}
+
+// Summary says what was done; it is right also if the redrive ended with an error.
+type Summary struct {
+	Objects  int                      // dead letter objects read to their end
+	Read     int                      // entries in them
+	Selected map[transform.Reason]int // entries that the filter lets pass
+	Put      int                      // entries acknowledged by the stream
+	Last     string                   // key of the last object whose entries are all put
+}
+
+// Redrive is one run. It has no state beyond it.
+type Redrive struct {
+	Config
+	bucket Bucket
+	put    *putter
+	log    logrus.FieldLogger
+}
+
+// New returns a redrive of what cfg selects.
+func New(cfg Config, bucket Bucket, stream Stream, log logrus.FieldLogger) *Redrive {
+	return &Redrive{Config: cfg, bucket: bucket, put: newPutter(cfg.Stream, stream), log: log}
+}
+
+// Run reads and puts object by object until all are done, or ctx ends. It stops at the first entry that cannot be
+// read, or that the stream keeps refusing.
+func (r *Redrive) Run(ctx context.Context) (Summary, error) {
+	sum := Summary{Selected: map[transform.Reason]int{}}
+	prefixes := []string{r.ErrorsPrefix + "dt="}
+	if len(r.Days) > 0 {
+		prefixes = nil
+		for _, day := range slices.Sorted(slices.Values(r.Days)) {
+			prefixes = append(prefixes, r.ErrorsPrefix+"dt="+day+"/")
+		}
+	}
+	for _, prefix := range prefixes {
+		if err := r.runPrefix(ctx, prefix, &sum); err != nil {
+			return sum, err
+		}
+	}
+	return sum, nil
+}
+
+func (r *Redrive) runPrefix(ctx context.Context, prefix string, sum *Summary) error {
+	in := &s3.ListObjectsV2Input{Bucket: &r.Bucket, Prefix: &prefix}
+	if r.After != "" {
+		in.StartAfter = &r.After
+	}
+	for pages := s3.NewListObjectsV2Paginator(r.bucket, in); pages.HasMorePages(); {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list dead letters under %s: %w", prefix, err)
+		}
+		for _, object := range page.Contents {
+			if err := r.runObject(ctx, *object.Key, sum); err != nil {
+				return fmt.Errorf("redrive %s: %w", *object.Key, err)
+			}
+		}
+	}
+	return nil
+}
+
+// runObject puts the selected entries of one object, in their order.
+func (r *Redrive) runObject(ctx context.Context, key string, sum *Summary) error {
+	out, err := r.bucket.GetObject(ctx, &s3.GetObjectInput{Bucket: &r.Bucket, Key: &key})
+	if err != nil {
+		return fmt.Errorf("get dead letters: %w", err)
+	}
+	defer out.Body.Close()
+	before := sum.Put
+	for decoder := json.NewDecoder(out.Body); ; {
+		var entry warehouse.DeadLetter
+		err := decoder.Decode(&entry)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read entry %d: %w", sum.Read, err)
+		}
+		sum.Read++
+		if len(r.Reasons) > 0 && !slices.Contains(r.Reasons, entry.Reason) {
+			continue
+		}
+		sum.Selected[entry.Reason]++
+		if r.DryRun {
+			continue
+		}
+		n, err := r.put.add(ctx, entry)
+		sum.Put += n
+		if err != nil {
+			return err
+		}
+	}
+	n, err := r.put.flush(ctx)
+	sum.Put += n
+	if err != nil {
+		return err
+	}
+	sum.Objects, sum.Last = sum.Objects+1, key
+	r.log.WithFields(logrus.Fields{"object_key": key, "records": sum.Put - before, "dry_run": r.DryRun}).Info("dead letters redriven")
+	return nil
+}
