@@ -87,7 +87,7 @@ func Server(t testing.TB, kind servers.Kind, dir string) *servers.Server {
 	return s
 }
 
-// Env returns the AWS_* variables for a child process that is to use the shared servers.
+// Env returns the environment for a child process that is to use the shared servers.
 func Env(t testing.TB) []string {
 	t.Helper()
 	return servers.Endpoints{Kinesis: Kinesis(t), DynamoDB: DynamoDB(t), S3: S3(t)}.Environ()

@@ -1,5 +1,11 @@
 package servers
 
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
 // Region is the region that all of them work in.
 const Region = "eu-north-1"
 
@@ -12,23 +18,26 @@ const (
 // Endpoints are the URLs of the three services.
 type Endpoints struct{ Kinesis, DynamoDB, S3 string }
 
-// Environ returns the variables that point an AWS program at the endpoints, and at nothing else.
+// Environ returns this process's environment with AWS configured for the endpoints, and with nothing else in it that
+// AWS programs or ours would read: a profile or a flag that a person has set elsewhere.
 func (e Endpoints) Environ() []string {
-	return append(credentials(),
+	return append(environ(),
 		"AWS_ENDPOINT_URL_KINESIS="+e.Kinesis,
 		"AWS_ENDPOINT_URL_DYNAMODB="+e.DynamoDB,
 		"AWS_ENDPOINT_URL_S3="+e.S3,
 	)
 }
 
-func credentials() []string {
-	return []string{
-		"AWS_ACCESS_KEY_ID=" + AccessKey,
-		"AWS_SECRET_ACCESS_KEY=" + SecretKey,
-		"AWS_SESSION_TOKEN=",
-		"AWS_REGION=" + Region,
+func environ() []string {
+	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "CALLEVENTS_")
+	})
+	return append(inherited,
+		"AWS_ACCESS_KEY_ID="+AccessKey,
+		"AWS_SECRET_ACCESS_KEY="+SecretKey,
+		"AWS_REGION="+Region,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=/dev/null",
 		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
-	}
+	)
 }

@@ -18,6 +18,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -138,7 +139,8 @@ func (s *Server) start(ctx context.Context) error {
 
 func (s *Server) launch() (*process, error) {
 	cmd := s.kind.command(s.opts, s.addr)
-	cmd.Env = append(os.Environ(), append(s.kind.environ(s.addr), credentials()...)...)
+	cmd.Env = append(environ(), s.kind.environ(s.addr)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the parent, which stops its children in order
 	if s.opts.Output != nil {
 		cmd.Stderr = s.opts.Output
 	}
