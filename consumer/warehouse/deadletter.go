@@ -1,7 +1,15 @@
 package warehouse
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/consumer/transform"
 )
@@ -22,4 +30,77 @@ type DeadLetter struct {
 	ArrivalTime     time.Time        `json:"arrival_time"`
 	Reason          transform.Reason `json:"reason"`
 	Data            []byte           `json:"data"` // the original bytes, base64
+}
+
+// PutDeadLetters stores the dead letters of a link that says Rejected > 0, until it has succeeded or ctx ends.
+// They are taken from b, which has the link's range. Repeating it is harmless.
+//
+// If b has all of them, they overwrite whatever is there. If retention trimmed part of the range before it was read
+// again, or another version of the program judges differently, b is the best there is: it never replaces what
+// somebody else may have stored, and a person is told.
+func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
+	in := &s3.PutObjectInput{
+		Bucket:      &link.Bucket,
+		Key:         &link.DeadLetters,
+		ContentType: aws.String(NDJSON.contentType()),
+		Metadata:    link.metadata(),
+	}
+	complete := b.first == link.First && b.last == link.Last && b.rejected == link.Rejected
+	if !complete {
+		in.IfNoneMatch = aws.String("*")
+	}
+	for attempt := 0; ; attempt++ {
+		err := s.put(ctx, in, b.letters.Bytes(), once)
+		switch {
+		case err == nil && !complete:
+			s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
+				"sequence_number": link.Last}).Error("dead letters incomplete: retention or a change of version took the rest")
+			return nil
+		case err == nil, !complete && status(err) == http.StatusPreconditionFailed:
+			return nil
+		}
+		s.warn(err, attempt, link.DeadLetters)
+		if err := pause(ctx, attempt); err != nil {
+			return fmt.Errorf("put dead letters %s: %w", link.DeadLetters, err)
+		}
+	}
+}
+
+func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body []byte, opts ...func(*s3.Options)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	in.Body = bytes.NewReader(body)
+	_, err := s.client.PutObject(ctx, in, opts...)
+	return err
+}
+
+// DeadLettersMissing reports whether the link says that records were rejected, but their dead letters are not there:
+// its writer died between the two. It asks until it has an answer, or ctx ends, or with [ErrFatal].
+func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error) {
+	if link.Rejected == 0 {
+		return false, nil
+	}
+	for attempt := 0; ; attempt++ {
+		err := s.headDeadLetters(ctx, link)
+		switch status(err) {
+		case http.StatusNotFound:
+			return true, nil
+		case http.StatusForbidden:
+			return false, s.forbidden(link.Bucket, link.DeadLetters, err)
+		}
+		if err == nil {
+			return false, nil
+		}
+		s.log.WithError(err).WithField("object_key", link.DeadLetters).Warn("dead letters not found out about, asking again")
+		if err := pause(ctx, attempt); err != nil {
+			return false, fmt.Errorf("head dead letters %s: %w", link.DeadLetters, err)
+		}
+	}
+}
+
+func (s *Store) headDeadLetters(ctx context.Context, link Link) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &link.Bucket, Key: &link.DeadLetters})
+	return err
 }

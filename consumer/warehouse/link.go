@@ -10,13 +10,14 @@ import (
 	"example.com/callevents/shared/sequence"
 )
 
-// Link is one object of a shard's chain: its place and what its metadata says.
+// Link is one object of a shard's chain: where it lies, its place in the chain, and what its metadata says.
 //
 // A link with records has First and Last set and Last after Previous; Records counts the lines, Rejected those that
 // went to the dead letters instead, and both may be zero. A link without records only changes the day: First is
 // zero, Last is Previous, and NextDay is later than Day. It is the first link of a shard, and what stands between
 // two days if nothing was waiting when the day changed.
 type Link struct {
+	Location
 	Place
 
 	Application string
@@ -25,12 +26,16 @@ type Link struct {
 	NextDay     string // the day of the link after this one
 	Records     int    // lines in the object
 	Rejected    int    // entries in the dead letters of this link
+	DeadLetters string // their key, in the same bucket; empty if Rejected is zero
 	Format      Format
 	Writer      string // worker that made it; for people
 }
 
 // Next returns the place of the link after l.
 func (l Link) Next() Place { return Place{Shard: l.Shard, Previous: l.Last, Day: l.NextDay} }
+
+// Key returns the name of the object.
+func (l Link) Key() string { return l.Place.Key(l.Prefix, l.Format) }
 
 // metadata is stored with the object, as x-amz-meta-<key>. The day is in the key only.
 func (l Link) metadata() map[string]string {
@@ -49,14 +54,18 @@ func (l Link) metadata() map[string]string {
 	if !l.First.IsZero() {
 		m["first"] = l.First.String()
 	}
+	if l.Rejected > 0 {
+		m["dead-letters"] = l.DeadLetters
+	}
 	return m
 }
 
-// parseLink is the inverse: the link at the place that the key names. It checks that the metadata agrees with the
+// parseLink is the inverse: the link at the location and place that the key names. It checks that the metadata agrees with the
 // key and with itself, so that a copied or foreign object is not taken for a link.
-func parseLink(place Place, format Format, metadata map[string]string) (Link, error) {
+func parseLink(at Location, place Place, format Format, metadata map[string]string) (Link, error) {
 	p := metadataParser{values: metadata}
 	l := Link{
+		Location:    at,
 		Place:       Place{Shard: p.text("shard"), Previous: p.number("previous"), Day: place.Day},
 		Application: p.text("application"),
 		Stream:      p.text("stream"),
@@ -69,6 +78,9 @@ func parseLink(place Place, format Format, metadata map[string]string) (Link, er
 	}
 	if _, ok := p.find("first"); ok {
 		l.First = p.number("first")
+	}
+	if l.Rejected > 0 {
+		l.DeadLetters = p.text("dead-letters")
 	}
 	switch {
 	case p.err != nil:

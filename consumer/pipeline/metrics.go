@@ -1,0 +1,58 @@
+package pipeline
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/callevents/consumer/transform"
+)
+
+// Metrics of all shards of a worker.
+type Metrics struct {
+	records   prometheus.Counter
+	skipped   prometheus.Counter
+	committed prometheus.Counter
+	rejected  *prometheus.CounterVec
+	bytes     prometheus.Counter
+	objects   prometheus.Counter
+	adopted   prometheus.Counter
+	latency   prometheus.Histogram
+	flushes   *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics with reg.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_" + name, Help: help})
+		reg.MustRegister(c)
+		return c
+	}
+	counters := func(name, label, help string, values ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_" + name, Help: help}, []string{label})
+		reg.MustRegister(c)
+		for _, v := range values {
+			c.WithLabelValues(v)
+		}
+		return c
+	}
+	var reasons []string
+	for _, r := range transform.Reasons() {
+		reasons = append(reasons, string(r))
+	}
+	m := &Metrics{
+		records:   counter("records_in_total", "User records taken from the stream, those that are read again included."),
+		skipped:   counter("records_skipped_total", "User records of containers that belong to another shard, which has them too."),
+		committed: counter("records_committed_total", "Lines in the links that this worker committed."),
+		rejected: counters("records_rejected_total", "reason",
+			"Dead letters of the links that this worker committed, by reason.", reasons...),
+		bytes:   counter("object_bytes_total", "Size of the links that this worker committed, as stored."),
+		objects: counter("objects_total", "Links that this worker committed."),
+		adopted: counter("adopted_links_total", "Links of other writers, found where this worker was about to commit."),
+		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "callevents_commit_seconds",
+			Help:    "Time from the end of a batch until its link and its dead letters were stored, attempts included.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}),
+		flushes: counters("flushes_total", "cause", "Links that this worker committed, by what ended the batch.",
+			string(causeAge), string(causeBytes), string(causeRecords), string(causeDay), string(causeDrain), string(causeResume)),
+	}
+	reg.MustRegister(m.latency)
+	return m
+}

@@ -1,0 +1,142 @@
+package warehouse
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+
+	"example.com/callevents/shared/sequence"
+)
+
+// Batch is a link in the making. Lines go straight through the encoder into one buffer, which is the body of the
+// request later: a batch is held once, compressed. Begin, then for each record Take and any number of Add and
+// Reject, then [Store.Commit]; and again from Begin, which keeps the memory. Not safe for concurrent use.
+type Batch struct {
+	place       Place
+	nextDay     string
+	first, last sequence.Number
+	records     int
+	rejected    int
+	bytes       int // before compression
+	sealed      bool
+
+	format  Format
+	encoder encoder
+	body    bytes.Buffer
+	letters bytes.Buffer
+}
+
+// encoder turns lines into the bytes of one object.
+type encoder interface {
+	// Reset starts an object that is written to w.
+	Reset(w io.Writer)
+	// Write adds one line, which ends with a line feed.
+	io.Writer
+	// Close ends the object.
+	io.Closer
+}
+
+func newBatch(format Format) *Batch {
+	b := &Batch{format: format}
+	switch format {
+	case NDJSONGzip:
+		b.encoder = gzip.NewWriter(nil)
+	default:
+		b.encoder = &plain{}
+	}
+	return b
+}
+
+// Begin empties the batch, which is to become the link at place.
+func (b *Batch) Begin(place Place) {
+	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
+	b.records, b.rejected, b.bytes, b.sealed = 0, 0, 0, false
+	b.body.Reset()
+	b.letters.Reset()
+	b.encoder.Reset(&b.body)
+}
+
+// Place is where the batch belongs.
+func (b *Batch) Place() Place { return b.place }
+
+// Empty reports whether no record was taken.
+func (b *Batch) Empty() bool { return b.first.IsZero() }
+
+// First and Last are the ends of the range taken so far; while the batch is empty, Last is the record before it.
+func (b *Batch) First() sequence.Number { return b.first }
+
+// Last is told with First.
+func (b *Batch) Last() sequence.Number { return b.last }
+
+// Records counts the lines.
+func (b *Batch) Records() int { return b.records }
+
+// Rejected counts the dead letters.
+func (b *Batch) Rejected() int { return b.rejected }
+
+// Bytes is what was added, lines and dead letters, before compression.
+func (b *Batch) Bytes() int { return b.bytes }
+
+// BodyBytes is the size of the object as far as it is encoded.
+func (b *Batch) BodyBytes() int { return b.body.Len() }
+
+// Sealed reports whether a commit was begun: the batch takes nothing more.
+func (b *Batch) Sealed() bool { return b.sealed }
+
+// Take makes the record at n part of the batch, whatever becomes of it.
+func (b *Batch) Take(n sequence.Number) {
+	if b.Empty() {
+		b.first = n
+	}
+	b.last = n
+}
+
+// Add adds a line of the record taken last. line must end with a line feed; it is not kept.
+func (b *Batch) Add(line []byte) error {
+	b.records++
+	b.bytes += len(line)
+	_, err := b.encoder.Write(line)
+	return err
+}
+
+// Reject adds a dead letter of the record taken last.
+func (b *Batch) Reject(letter DeadLetter) error {
+	b.rejected++
+	before := b.letters.Len()
+	encoder := json.NewEncoder(&b.letters)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(letter)
+	b.bytes += b.letters.Len() - before
+	return err
+}
+
+// Seal ends the object. The link after it is to be on nextDay. Sealing again changes nothing, so that a commit
+// whose outcome is unknown is repeated as it was.
+func (b *Batch) Seal(nextDay string) error {
+	if b.sealed {
+		return nil
+	}
+	b.sealed, b.nextDay = true, nextDay
+	return b.encoder.Close()
+}
+
+// link is what the sealed batch becomes if it is committed.
+func (b *Batch) link(s *Store) Link {
+	l := Link{
+		Location: s.Location, Place: b.place, Application: s.Application, Stream: s.Stream,
+		First: b.first, Last: b.last, NextDay: b.nextDay, Records: b.records, Rejected: b.rejected,
+		Format: b.format, Writer: s.Writer,
+	}
+	if l.Rejected > 0 {
+		l.DeadLetters = l.Place.Key(s.ErrorsPrefix, NDJSON)
+	}
+	return l
+}
+
+// plain encodes nothing.
+type plain struct{ io.Writer }
+
+func (p *plain) Reset(w io.Writer) { p.Writer = w }
+func (p *plain) Close() error      { return nil }

@@ -1,0 +1,82 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// probe is an object directly under a prefix, where no partition is and query engines do not look.
+const probe = "_preflight"
+
+// Preflight makes sure, before anything is read, that the bucket does what the chain rests on: a create of what
+// exists must be refused, absent objects must be told from forbidden ones, and both prefixes must be writable. It
+// leaves an empty object called _preflight under each prefix. Every error says what to do; [ErrFatal] means that
+// trying again is of no use.
+func (s *Store) Preflight(ctx context.Context) error {
+	steps := []func(context.Context) error{s.probeCreate, s.probeAbsent, s.probeList, s.probeErrors}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return fmt.Errorf("preflight of %s: %w", s.Location, err)
+		}
+	}
+	return nil
+}
+
+// probeCreate needs the second of two creates refused. The first is too, if an earlier start has left the object.
+func (s *Store) probeCreate(ctx context.Context) error {
+	for range 2 {
+		err := s.putProbe(ctx, s.Prefix, aws.String("*"))
+		if status(err) == http.StatusPreconditionFailed {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fatal("the store ignores If-None-Match: two writers could both create the same object, and records would "+
+		"be there twice; use a store with conditional writes, such as Amazon S3: bucket %s", s.Bucket)
+}
+
+func (s *Store) probeErrors(ctx context.Context) error { return s.putProbe(ctx, s.ErrorsPrefix, nil) }
+
+func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
+	err := s.put(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}, nil)
+	switch status(err) {
+	case http.StatusForbidden:
+		return fatal("put %s%s: %w; allow s3:PutObject there", prefix, probe, err)
+	case http.StatusNotFound:
+		return fatal("put %s%s: %w; create the bucket %s, or choose another --bucket", prefix, probe, err, s.Bucket)
+	case http.StatusNotImplemented:
+		return fatal("put %s%s: %w; the store has no conditional writes, use one that has, such as Amazon S3", prefix, probe, err)
+	}
+	if err != nil && status(err) != http.StatusPreconditionFailed {
+		return fmt.Errorf("put %s%s: %w", prefix, probe, err)
+	}
+	return err
+}
+
+// probeAbsent asks for an object that nobody makes. Without s3:ListBucket, S3 answers 403.
+func (s *Store) probeAbsent(ctx context.Context) error {
+	_, ok, err := s.head(ctx, s.Location, Place{Shard: "preflight", Day: FirstDay}, s.Format)
+	if ok {
+		return fatal("the object %s is not ours: remove it", Place{Shard: "preflight", Day: FirstDay}.Key(s.Prefix, s.Format))
+	}
+	return err
+}
+
+func (s *Store) probeList(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &s.Prefix, MaxKeys: aws.Int32(1)})
+	if status(err) == http.StatusForbidden {
+		return fatal("list %s: %w; allow s3:ListBucket on the bucket", s.Prefix, err)
+	}
+	if err != nil {
+		return fmt.Errorf("list %s: %w", s.Prefix, err)
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/sirupsen/logrus"
+)
+
+// Client is what the chain needs of S3; *s3.Client has it. Every write must be durable and visible to all readers
+// when it returns, PutObject must honour If-None-Match, and ListObjectsV2 must be strongly consistent, as S3 is
+// since December 2020. Safe for concurrent use.
+type Client interface {
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
+	ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
+}
+
+// Config says whose chains these are and where they lie.
+type Config struct {
+	Application string
+	Stream      string // identity of the stream, opaque here: its ARN and creation time
+	Writer      string // this worker
+	Location
+	ErrorsPrefix string     // of the dead letters, in the same bucket; ends with a slash
+	Format       Format     // of new links
+	Former       []Location // where former runs wrote; the present one may be among them
+
+	// Timeout of one request. A commit's is at most half the lease duration, so that its outcome is known, or known
+	// to be unknown, while the lease can still be renewed.
+	Timeout time.Duration
+	// Retention of the stream, at its longest. Without a checkpoint the tip of a chain is looked for this far back.
+	Retention time.Duration
+}
+
+// Location is a bucket and a prefix in it that ends with a slash.
+type Location struct{ Bucket, Prefix string }
+
+// String returns s3://bucket/prefix.
+func (l Location) String() string { return "s3://" + l.Bucket + "/" + l.Prefix }
+
+// ParseLocation is the inverse of [Location.String].
+func ParseLocation(s string) (Location, error) {
+	rest, ok := strings.CutPrefix(s, "s3://")
+	bucket, prefix, ok2 := strings.Cut(rest, "/")
+	if !ok || !ok2 || bucket == "" {
+		return Location{}, fmt.Errorf("location %q: want s3://<bucket>/<prefix>", s)
+	}
+	return Location{Bucket: bucket, Prefix: prefix}, nil
+}
+
+// Store keeps the chains of all shards of one application. It has no state but its configuration and is safe for
+// concurrent use.
+type Store struct {
+	Config
+	client  Client
+	metrics *Metrics
+	log     *logrus.Entry
+}
+
+// NewStore returns a store. Nothing is called before [Store.Preflight].
+func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *Store {
+	return &Store{Config: cfg, client: client, metrics: metrics, log: log}
+}
+
+// NewBatch returns an empty batch of the store's format.
+func (s *Store) NewBatch() *Batch { return newBatch(s.Format) }
+
+// ErrFatal means that going on could break a chain, or can never succeed: the process should end, and a person has
+// to act. The message says how.
+var ErrFatal = errors.New("the warehouse cannot be used")
+
+func fatal(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrFatal, fmt.Errorf(format, args...))
+}
+
+func isFatal(err error) bool { return errors.Is(err, ErrFatal) }
+
+// forbidden is not absent: without s3:ListBucket, S3 answers 403 for both.
+func (s *Store) forbidden(bucket, key string, err error) error {
+	return fatal("head s3://%s/%s: %w; whether it exists must be known: allow s3:GetObject on the prefix and "+
+		"s3:ListBucket on the bucket", bucket, key, err)
+}
+
+// status returns the HTTP status of a request's error, 0 if there was no answer.
+func status(err error) int {
+	var answer *awshttp.ResponseError
+	if errors.As(err, &answer) {
+		return answer.HTTPStatusCode()
+	}
+	return 0
+}
+
+// head reads the link at place; ok is false if there is none. It says ErrFatal if somebody else's object is there,
+// or if the store does not tell absent objects from forbidden ones.
+func (s *Store) head(ctx context.Context, at Location, place Place, f Format) (link Link, ok bool, err error) {
+	key := place.Key(at.Prefix, f)
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+	defer cancel()
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &at.Bucket, Key: &key})
+	switch status(err) {
+	case http.StatusNotFound:
+		return Link{}, false, nil
+	case http.StatusForbidden:
+		return Link{}, false, s.forbidden(at.Bucket, key, err)
+	}
+	if err != nil {
+		return Link{}, false, fmt.Errorf("head %s: %w", key, err)
+	}
+	link, err = parseLink(at, place, f, out.Metadata)
+	if err != nil {
+		return Link{}, false, fatal("s3://%s/%s is no link of a chain: %w; move it away, or choose another --prefix",
+			at.Bucket, key, err)
+	}
+	if link.Application != s.Application || link.Stream != s.Stream {
+		return Link{}, false, fatal("s3://%s/%s belongs to application %q on stream %q, this is %q on %q: "+
+			"two applications cannot share a prefix, choose another --prefix",
+			at.Bucket, key, link.Application, link.Stream, s.Application, s.Stream)
+	}
+	return link, true, nil
+}
