@@ -174,12 +174,12 @@ func TestKeysAreKeptWhereTheStreamTakesThem(t *testing.T) {
 
 func TestLargeEntriesGoInRequestsOfTheirOwn(t *testing.T) {
 	var entries []warehouse.DeadLetter
-	for range 4 {
-		entries = append(entries, entry(transform.NotJSON, strings.Repeat("x", 4<<20)))
+	for range 2 {
+		entries = append(entries, entry(transform.NotJSON, strings.Repeat("x", 3<<20)))
 	}
 	s := &stream{}
 	sum, err := run(t, newBucket(t, map[string][]warehouse.DeadLetter{"dt=2026-11-24/x": entries}), s, redrive.Config{})
-	if err != nil || sum.Put != 4 || s.calls != 4 {
+	if err != nil || sum.Put != 2 || s.calls != 2 {
 		t.Errorf("put %d in %d calls, %v", sum.Put, s.calls, err)
 	}
 }
