@@ -86,7 +86,7 @@ func New(cfg Config, info ShardInfo, lease Lease) *Shard {
 // objects behind a checkpoint are not needed any more). checkpoint is zero if there is none; day is stored with it.
 // After an error Open may be called again.
 func (s *Shard) Open(ctx context.Context, checkpoint sequence.Number, day string) error {
-	tip, ok, err := s.cfg.Store.Tip(ctx, s.info.ID, day)
+	tip, ok, err := s.cfg.Store.Tip(ctx, s.info.ID)
 	if err != nil {
 		return err
 	}

@@ -114,7 +114,7 @@ func TestForeignObjectsAreFatal(t *testing.T) {
 			if !errors.Is(err, warehouse.ErrFatal) || !strings.Contains(err.Error(), "choose another --prefix") {
 				t.Errorf("another %s: %v", name, err)
 			}
-			if _, _, err := other.Tip(within(t, 10*time.Second), shard, ""); !errors.Is(err, warehouse.ErrFatal) {
+			if _, _, err := other.Tip(within(t, 10*time.Second), shard); !errors.Is(err, warehouse.ErrFatal) {
 				t.Errorf("tip of another %s: %v", name, err)
 			}
 		}

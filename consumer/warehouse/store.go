@@ -35,7 +35,7 @@ type Config struct {
 	// Timeout of one request. A commit's is at most half the lease duration, so that its outcome is known, or known
 	// to be unknown, while the lease can still be renewed.
 	Timeout time.Duration
-	// Retention of the stream, at its longest. Without a checkpoint the tip of a chain is looked for this far back.
+	// Retention of the stream. The tip of a chain is looked for this far back.
 	Retention time.Duration
 }
 

@@ -12,18 +12,18 @@ import (
 )
 
 // Tip returns the newest link of the shard's chain, in any location that the application has used; ok is false if
-// there is none. day is the checkpoint's: no newer link has an earlier one. Without it, the last days that can hold
-// a record which retention still has are searched, counted from the newest day there is, so that no clock of ours
-// matters.
+// there is none. The days that can hold a record which retention still has are searched, counted back from the newest
+// day there is, so that neither a clock of ours nor what the lease table says matters. A tip older than that needs
+// not be found: nothing that could be read again is in it.
 //
 // It lists the days, then the shard's links of the newest day that has any: 1,000 keys a request.
-func (s *Store) Tip(ctx context.Context, shard, day string) (tip Link, ok bool, err error) {
+func (s *Store) Tip(ctx context.Context, shard string) (tip Link, ok bool, err error) {
 	locations := append([]Location{s.Location}, s.Former...)
 	for i, at := range locations {
 		if slices.Contains(locations[:i], at) {
 			continue
 		}
-		link, found, err := s.tipIn(ctx, at, shard, day)
+		link, found, err := s.tipIn(ctx, at, shard)
 		if err != nil {
 			return Link{}, false, fmt.Errorf("find the tip of %s in %s: %w", shard, at, err)
 		}
@@ -41,16 +41,14 @@ func (l Link) before(other Link) bool {
 	return l.NextDay < other.NextDay
 }
 
-func (s *Store) tipIn(ctx context.Context, at Location, shard, from string) (Link, bool, error) {
+func (s *Store) tipIn(ctx context.Context, at Location, shard string) (Link, bool, error) {
 	days, err := s.days(ctx, at)
 	if err != nil || len(days) == 0 {
 		return Link{}, false, err
 	}
-	if from == "" {
-		from = s.oldestRetained(days[0])
-	}
+	oldest := s.oldestRetained(days[0])
 	for _, day := range days {
-		if day < from {
+		if day < oldest {
 			break
 		}
 		place, format, ok, err := s.newest(ctx, at, Place{Shard: shard, Day: day})
