@@ -1,0 +1,127 @@
+package warehouse
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"math/big"
+	"slices"
+	"strconv"
+
+	"example.com/callevents/shared/sequence"
+)
+
+// ledger is what a producer says it has put, by the hash of the call_id. A nil ledger knows nothing.
+type ledger struct {
+	entries map[uint64]entry
+	lines   int
+}
+
+// entry is one call_id. The zero value is one that the ledger does not have.
+type entry struct {
+	shard   string // one string for all entries of a shard
+	number  number // of the last line
+	lines   uint32 // acknowledged that often: each a record of its own in the stream
+	unknown uint32 // sends besides, which may have put a record or not
+}
+
+func (l *ledger) entry(call uint64) entry {
+	if l == nil {
+		return entry{}
+	}
+	return l.entries[call]
+}
+
+// mayBe is how many records with this call_id the producer can have put.
+func (e entry) mayBe() uint32 { return max(1, e.lines+e.unknown) }
+
+// certain reports that a record with this call_id must be the one at number.
+func (e entry) certain() bool { return e.lines == 1 && e.unknown == 0 }
+
+// number is a sequence number of [sequence.Digits] digits in binary: a third of the memory.
+type number [24]byte
+
+func numberOf(n sequence.Number) (k number) {
+	var value big.Int
+	value.SetString(n.String(), 10)
+	value.FillBytes(k[:])
+	return k
+}
+
+func (n number) before(other number) bool { return bytes.Compare(n[:], other[:]) < 0 }
+
+func (n number) String() string { return new(big.Int).SetBytes(n[:]).String() }
+
+// readLedger reads a ledger to its end. A last line without a line feed was being written when its producer died:
+// it says nothing, whatever it looks like.
+func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
+	source := &ended{Reader: r}
+	reader := csv.NewReader(source)
+	reader.FieldsPerRecord = -1
+	l := &ledger{entries: map[uint64]entry{}}
+	shards := map[string]string{}
+	var waiting []string
+	for {
+		fields, err := reader.Read()
+		if err != nil && source.eof && source.last != '\n' && !errors.Is(err, io.EOF) {
+			fields, err = nil, io.EOF // the broken line is the last
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if waiting != nil && (err == nil || source.last == '\n') {
+			if err := l.add(waiting, shards, seed); err != nil {
+				return nil, fmt.Errorf("line %d: %w", l.lines+1, err)
+			}
+		}
+		if err != nil {
+			return l, nil
+		}
+		waiting = slices.Clone(fields)
+	}
+}
+
+func (l *ledger) add(fields []string, shards map[string]string, seed maphash.Seed) error {
+	if len(fields) < 3 || len(fields) > 4 {
+		return fmt.Errorf("%d fields, want call_id,shard_id,sequence_number and perhaps a number of unknown sends", len(fields))
+	}
+	n, err := sequence.Parse(fields[2])
+	if err != nil {
+		return err
+	}
+	unknown := uint64(0)
+	if len(fields) == 4 {
+		if unknown, err = strconv.ParseUint(fields[3], 10, 16); err != nil {
+			return fmt.Errorf("unknown sends: %w", err)
+		}
+	}
+	shard, ok := shards[fields[1]]
+	if !ok {
+		shard = fields[1]
+		shards[shard] = shard
+	}
+	call := hashOf(fields[0], seed)
+	e := l.entries[call]
+	l.entries[call] = entry{shard: shard, number: numberOf(n), lines: e.lines + 1, unknown: e.unknown + uint32(unknown)}
+	l.lines++
+	return nil
+}
+
+// ended remembers how what was read ended.
+type ended struct {
+	io.Reader
+	last byte
+	eof  bool
+}
+
+func (e *ended) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if n > 0 {
+		e.last = p[n-1]
+	}
+	e.eof = e.eof || err == io.EOF
+	return n, err
+}

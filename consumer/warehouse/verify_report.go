@@ -1,0 +1,144 @@
+package warehouse
+
+import "fmt"
+
+// Fault is one kind of damage; its text is its name in JSON.
+type Fault string
+
+const (
+	Lost             Fault = "lost"                // in the ledger, but in no object and no dead letter
+	Duplicates       Fault = "duplicates"          // there more often than the producer can have put it
+	OutOfOrder       Fault = "out_of_order"        // after a record of its shard that has a later sequence number
+	Misplaced        Fault = "misplaced"           // in an object of another shard or range than its sequence number
+	UserIDNotInteger Fault = "user_id_not_integer" // a line whose user.user_id is no JSON integer inside int64
+	NotJSON          Fault = "not_json"            // a line that is no JSON document
+	BrokenLinks      Fault = "broken_links"        // a link that does not begin where the one before it ends
+	WrongCounts      Fault = "wrong_counts"        // an object with more or fewer lines than its metadata says
+	Unreadable       Fault = "unreadable"          // an object that cannot be decoded to its end
+	Foreign          Fault = "foreign"             // an object under the prefix that is no link
+	DeadLetterFaults Fault = "dead_letters"        // missing, of no link, or not as many or not those the link says
+)
+
+// faultTexts are all faults in the order of the report, in words.
+var faultTexts = []struct {
+	fault       Fault
+	needsLedger bool
+	text        string
+}{
+	{Lost, true, "lost"},
+	{Duplicates, false, "duplicates"},
+	{OutOfOrder, true, "out of order within a shard"},
+	{Misplaced, true, "in the wrong object"},
+	{UserIDNotInteger, false, "user_id not an integer"},
+	{NotJSON, false, "lines that are not JSON"},
+	{BrokenLinks, false, "broken chain links"},
+	{WrongCounts, false, "objects with another number of records than they say"},
+	{Unreadable, false, "objects that cannot be decoded"},
+	{Foreign, false, "objects that are no links"},
+	{DeadLetterFaults, false, "dead letters that do not match their links"},
+}
+
+// maxDetails is how many faults are told one by one.
+const maxDetails = 20
+
+// Report is what a verification found.
+type Report struct {
+	Objects       int            `json:"objects"`
+	Bytes         int64          `json:"bytes"`
+	Records       int            `json:"records"`
+	Shards        map[string]int `json:"records_by_shard"`
+	NoCallID      int            `json:"records_without_call_id"` // of them: foreign events, not checked for duplicates
+	DeadLetters   int            `json:"dead_letters"`
+	Resent        int            `json:"resent"`         // copies that the producer's own retries account for
+	LedgerRecords int            `json:"ledger_records"` // lines of the ledger
+	NotInLedger   int            `json:"not_in_ledger"`  // records whose acknowledgement was lost, or of other producers
+
+	// Faults has a number for everything that was checked, zero if all is well.
+	Faults  map[Fault]int `json:"faults"`
+	Details []string      `json:"details,omitempty"` // the first faults, one by one
+}
+
+func newReport(withLedger bool) Report {
+	r := Report{Shards: map[string]int{}, Faults: map[Fault]int{}}
+	for _, f := range faultTexts {
+		if withLedger || !f.needsLedger {
+			r.Faults[f.fault] = 0
+		}
+	}
+	return r
+}
+
+// OK reports that nothing is wrong.
+func (r Report) OK() bool {
+	for _, n := range r.Faults {
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Lines returns the report in words, one line per figure.
+func (r Report) Lines() []string {
+	lines := []string{
+		figure("objects", r.Objects), figure("bytes", r.Bytes), figure("records", r.Records),
+		figure("records without a call_id", r.NoCallID), figure("dead letters", r.DeadLetters), figure("shards", len(r.Shards)),
+	}
+	if least, most := r.spread(); len(r.Shards) > 0 {
+		lines = append(lines, figure("records of the emptiest shard", least), figure("records of the fullest shard", most))
+	}
+	if _, ok := r.Faults[Lost]; ok {
+		lines = append(lines, figure("records in the ledger", r.LedgerRecords), figure("records not in the ledger", r.NotInLedger),
+			figure("sent more than once by the producer", r.Resent))
+	}
+	for _, f := range faultTexts {
+		if n, ok := r.Faults[f.fault]; ok {
+			lines = append(lines, figure(f.text, n))
+		} else {
+			lines = append(lines, figure(f.text, "not checked without a ledger"))
+		}
+	}
+	return lines
+}
+
+func figure(text string, value any) string { return fmt.Sprintf("%-54s %v", text, value) }
+
+// spread returns the fewest and the most records, dead letters included, that a shard has.
+func (r Report) spread() (least, most int) {
+	first := true
+	for _, n := range r.Shards {
+		if first {
+			least, most, first = n, n, false
+		}
+		least, most = min(least, n), max(most, n)
+	}
+	return least, most
+}
+
+// add counts an object and the faults that were found in it.
+func (r *Report) add(o object) {
+	r.Objects++
+	r.Bytes += o.bytes
+	r.Records += len(o.lines)
+	r.DeadLetters += len(o.letters)
+	if o.isLink {
+		r.Shards[o.link.Shard] += len(o.lines) + len(o.letters)
+	}
+	for _, l := range o.lines {
+		if l.call == 0 {
+			r.NoCallID++
+		}
+	}
+	for _, f := range o.found {
+		r.fault(f.fault, "%s", f.text)
+	}
+}
+
+func (r *Report) fault(f Fault, format string, args ...any) { r.faults(f, 1, format, args...) }
+
+func (r *Report) faults(f Fault, n int, format string, args ...any) {
+	r.Faults[f] += n
+	if len(r.Details) < maxDetails {
+		r.Details = append(r.Details, string(f)+": "+fmt.Sprintf(format, args...))
+	}
+}
