@@ -75,6 +75,25 @@ type testWorker struct {
 	kill    context.CancelFunc
 	done    sync.WaitGroup
 	table   *door
+
+	registry *prometheus.Registry
+}
+
+// counter returns the sum of a worker's metric over its labels.
+func counter(t *testing.T, w *testWorker, name string) (sum float64) {
+	t.Helper()
+	families, err := w.registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return sum
 }
 
 // door is a worker's way to the table: a killed worker's calls do not go through, a paused one's go through late.
@@ -85,36 +104,47 @@ type door struct {
 	paused chan struct{} // closed when the pause is over; nil: not paused
 }
 
-func (d *door) pass(ctx context.Context) error {
+// pass returns when a call may go through. late is run when the caller has given up on a call that goes through
+// only after the pause: its request was on its way.
+func (d *door) pass(ctx context.Context, late func()) error {
 	d.mu.Lock()
 	paused := d.paused
 	d.mu.Unlock()
 	if paused != nil {
-		<-paused // ignores ctx, as a request that is under way does
+		select {
+		case <-paused:
+		case <-ctx.Done():
+			go func() {
+				<-paused
+				late()
+			}()
+			return ctx.Err()
+		}
 	}
 	if d.killed.Err() != nil {
 		<-ctx.Done()
-		return ctx.Err()
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (d *door) Rows(ctx context.Context) ([]lease.Row, error) {
-	if err := d.pass(ctx); err != nil {
+	if err := d.pass(ctx, func() {}); err != nil {
 		return nil, err
 	}
 	return d.Table.Rows(ctx)
 }
 
 func (d *door) Update(ctx context.Context, seen lease.Row, set lease.Set) (lease.Row, error) {
-	if err := d.pass(ctx); err != nil {
+	late := func() { _, _ = d.Table.Update(context.Background(), seen, set) }
+	if err := d.pass(ctx, late); err != nil {
 		return lease.Row{}, err
 	}
-	return d.Table.Update(context.WithoutCancel(ctx), seen, set)
+	return d.Table.Update(ctx, seen, set)
 }
 
 func (d *door) Claim(ctx context.Context, seen lease.Row, claimant string) error {
-	if err := d.pass(ctx); err != nil {
+	late := func() { _ = d.Table.Claim(context.Background(), seen, claimant) }
+	if err := d.pass(ctx, late); err != nil {
 		return err
 	}
 	return d.Table.Claim(ctx, seen, claimant)
@@ -129,7 +159,8 @@ func (c *cluster) start(id string) *testWorker {
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
 	w := &testWorker{id: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
-	w.manager = lease.NewManager(cfg, w.table, &c.shards, lease.NewMetrics(prometheus.NewRegistry()), logrus.NewEntry(log))
+	w.registry = prometheus.NewRegistry()
+	w.manager = lease.NewManager(cfg, w.table, &c.shards, lease.NewMetrics(w.registry), logrus.NewEntry(log))
 	c.mu.Lock()
 	c.workers[id] = w
 	c.mu.Unlock()
@@ -164,7 +195,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.moves++
 	for _, other := range c.holding[l.ShardID()] {
 		if time.Now().Before(other.Deadline()) && time.Now().Before(l.Deadline()) {
-			c.faults = append(c.faults, fmt.Sprintf("%s: two leases inside their trust windows", l.ShardID()))
+			c.faults = append(c.faults, fmt.Sprintf("%s: at %v two leases inside their trust windows: %+v until %v, %+v until %v", l.ShardID(), time.Now(), other.Row(), other.Deadline(), l.Row(), l.Deadline()))
 		}
 	}
 	c.holding[l.ShardID()] = append(c.holding[l.ShardID()], l)

@@ -75,8 +75,9 @@ type Manager struct {
 
 // observation is a row, and since when it has been in this version on this worker's monotonic clock.
 type observation struct {
-	row   Row
-	since time.Time
+	row      Row
+	since    time.Time
+	vanished bool // with its table; then since is when that was seen
 }
 
 // NewManager returns a manager without leases.
@@ -173,7 +174,7 @@ func (m *Manager) hold(row Row, before observation, started time.Time) *Lease {
 	l := newLease(m, row, started.Add(m.cfg.trust()))
 	m.mu.Lock()
 	m.held[row.ShardID] = l
-	m.seen[row.ShardID] = observation{row, time.Now()}
+	m.seen[row.ShardID] = observation{row: row, since: time.Now()}
 	if m.stopping {
 		l.askToLeave("")
 	}

@@ -136,3 +136,12 @@ func (m *memory) get(shardID string) lease.Row {
 	defer m.mu.Unlock()
 	return m.rows[shardID]
 }
+
+func (m *memory) total() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, requests := range m.requests {
+		n += requests
+	}
+	return n
+}

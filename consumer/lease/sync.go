@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -25,16 +26,24 @@ func (m *Manager) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			m.log.WithError(err).Warn("lease table not read, trying again")
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		least := m.cfg.SyncInterval / 10 // between two looks, however often Poke is called
+		if !sleep(ctx, least, nil) || !sleep(ctx, pause-least, m.poke) {
 			return nil
-		case <-m.poke:
-			timer.Stop()
-		case <-timer.C:
 		}
 	}
+}
+
+// sleep returns early on a poke; false: the context ended.
+func sleep(ctx context.Context, d time.Duration, poke <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-poke:
+	case <-timer.C:
+	}
+	return true
 }
 
 // sync is one look at the table and all that follows from it. It returns the pause before the next one.
@@ -89,7 +98,7 @@ func (m *Manager) rows(ctx context.Context) ([]Row, error) {
 func (m *Manager) observe(rows []Row, now time.Time) {
 	seen := make(map[string]observation, len(rows))
 	for _, row := range rows {
-		o := observation{row, now}
+		o := observation{row: row, since: now}
 		if before, ok := m.seen[row.ShardID]; ok {
 			if before.row.Counter > row.Counter && m.held[row.ShardID] != nil {
 				o = before // our own acquisition, younger than this read
@@ -99,12 +108,30 @@ func (m *Manager) observe(rows []Row, now time.Time) {
 		}
 		seen[row.ShardID] = o
 	}
-	for shardID := range m.held { // acquired after the read
-		if _, ok := seen[shardID]; !ok {
-			seen[shardID] = m.seen[shardID]
+	for key, before := range m.seen {
+		if _, found := seen[key]; !found {
+			if o, keep := m.vanished(key, before, now); keep {
+				seen[key] = o
+			}
 		}
 	}
 	m.seen = seen
+}
+
+// vanished decides about a row that is not in the table any more. Whoever held the lease may not know yet that the
+// table was deleted, and who that was need not be in our last look: nobody takes it for a lease duration.
+func (m *Manager) vanished(key string, before observation, now time.Time) (o observation, keep bool) {
+	if m.held[key] != nil { // acquired after the read
+		return before, true
+	}
+	if strings.HasPrefix(key, workerPrefix) {
+		return before, false
+	}
+	if !before.vanished {
+		before.vanished, before.since = true, now
+		before.row.Owner = cmp.Or(before.row.Owner, "unknown")
+	}
+	return before, m.alive(before, now)
 }
 
 // alive reports whether an owner or worker that wrote this row is to be respected.
@@ -155,7 +182,7 @@ func (m *Manager) leaseView(shardID string, workers map[string]bool, now time.Ti
 	mine := m.held[shardID]
 	if mine != nil {
 		l.owner, l.leaving = m.cfg.WorkerID, mine.leaving()
-	} else if l.owner == m.cfg.WorkerID || !m.alive(o, now) {
+	} else if l.owner == m.cfg.WorkerID && !o.vanished || !m.alive(o, now) {
 		l.owner = ""
 	}
 	if workers[o.row.Claim] && (l.owner != "" || m.alive(o, now)) { // nobody waits for a claimant that does not come

@@ -1,0 +1,173 @@
+package lease_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/callevents/consumer/lease"
+)
+
+// Fails when one parent, or a parent without a row, counts as all finished.
+func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.shards.list = append(c.shards.list, lease.Shard{ID: "child", Parents: []string{shardID(0), shardID(1)}})
+		w := c.start("a")
+		time.Sleep(5 * time.Second)
+		for i, l := range w.manager.Held() {
+			if c.table.get("child").Owner != "" {
+				t.Fatalf("child taken with %d of 2 parents finished", i)
+			}
+			if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+				t.Fatal(err)
+			}
+			_ = l.Release(t.Context())
+			time.Sleep(5 * time.Second)
+		}
+		if row := c.table.get("child"); row.Owner != "a" || row.ParentShardID != shardID(0) {
+			t.Errorf("both parents finished, child's row %+v", row)
+		}
+		c.finish()
+	})
+}
+
+// Fails when a parent that the stream lists no more is waited for.
+func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 0)
+		c.shards.list = []lease.Shard{{ID: "child", Parents: []string{"gone"}}}
+		c.start("a")
+		c.settle(5 * time.Second)
+		c.finish()
+	})
+}
+
+// Fails when a listing that lacks a shard once leads to the deletion of its row.
+func TestRowOfALiveShardIsNeverDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		w := c.start("a")
+		c.settle(5 * time.Second)
+		for _, l := range w.manager.Held() {
+			_ = l.Checkpoint(t.Context(), lease.ShardEnd, "")
+			_ = l.Release(t.Context())
+		}
+		for range 20 {
+			c.shards.set(someShards(1))
+			time.Sleep(2 * time.Second)
+			c.shards.set(someShards(2))
+			time.Sleep(5 * time.Second)
+		}
+		if row := c.table.get(shardID(1)); !row.Finished() {
+			t.Errorf("incomplete listings cost the row: %+v", row)
+		}
+		c.finish()
+	})
+}
+
+func TestRowsOfShardsThatAreGoneAreCleanedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		c.table.set(lease.Row{ShardID: "finished", Counter: 5, Checkpoint: lease.ShardEnd})
+		c.table.set(lease.Row{ShardID: "unfinished", Counter: 5, Checkpoint: "17", Owner: "dead"})
+		c.table.set(lease.Row{ShardID: "_worker/dead", Counter: 5})
+		w := c.start("a")
+		time.Sleep(2 * time.Minute)
+		for _, gone := range []string{"finished", "unfinished", "_worker/dead"} {
+			if row := c.table.get(gone); row.Exists() {
+				t.Errorf("still there: %+v", row)
+			}
+		}
+		if lost := counter(t, w, "callevents_shards_lost_total"); lost != 1 {
+			t.Errorf("%v shards reported as lost to retention, want 1", lost)
+		}
+		c.finish()
+	})
+}
+
+// Fails when the position of a stock worker's table is not read, or its live lease is not respected.
+func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		hour := func(n int) string { return time.Now().Add(time.Duration(n) * time.Hour).UTC().Format(time.RFC3339Nano) }
+		c.table.set(lease.Row{ShardID: shardID(0), Owner: "stock-live", Timeout: hour(-2), Checkpoint: "100"}) // its clock is behind
+		c.table.set(lease.Row{ShardID: shardID(1), Owner: "stock-dead", Timeout: hour(+2), Checkpoint: "200"}) // its clock was ahead
+		live := true
+		go func() {
+			for i := 0; live; i++ {
+				row := c.table.get(shardID(0))
+				if row.Owner != "stock-live" {
+					t.Errorf("a live stock worker's lease was taken: %+v", row)
+					return
+				}
+				row.Timeout = fmt.Sprint(hour(-2), i)
+				c.table.set(row)
+				time.Sleep(3 * time.Second)
+			}
+		}()
+		w := c.start("a")
+		time.Sleep(15 * time.Second)
+		at, _, err := one(t, w).Position()
+		if l := one(t, w); l.ShardID() != shardID(1) || err != nil || at != "200" {
+			t.Errorf("dead stock worker's lease: %s at %s, %v; want to go on at 200", l.ShardID(), at, err)
+		}
+		live = false
+		time.Sleep(20 * time.Second)
+		if row := c.table.get(shardID(0)); row.Owner != "a" || row.Checkpoint != "100" || row.Counter == 0 {
+			t.Errorf("stock worker stopped, its row %+v", row)
+		}
+		c.finish()
+	})
+}
+
+// Fails when the manager only retries its reads, or takes what vanished while its owner still relies on it.
+func TestDeletedTableIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 4)
+		c.start("a")
+		c.start("b")
+		c.settle(10 * time.Second)
+		time.Sleep(10 * time.Second)
+		c.table.mu.Lock()
+		c.table.exists, c.table.rows, c.table.counters = false, map[string]lease.Row{}, map[string]int64{}
+		c.table.mu.Unlock()
+		time.Sleep(7 * time.Second)
+		t.Logf("balanced again %v later", 7*time.Second+c.settle(30*time.Second))
+		if row := c.table.get(shardID(0)); row.Owner == "" || !c.balanced() {
+			t.Errorf("first shard's row %+v", row)
+		}
+		c.finish()
+	})
+}
+
+// Fails when a claim is honoured for ever. b claims and dies before it takes.
+func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 2)
+		c.table.set(lease.Row{ShardID: shardID(0), Counter: 7, Checkpoint: "1", Claim: "b"}) // released for b
+		c.start("a")
+		t.Logf("taken after %v", c.settle(c.lease.Duration+5*time.Second))
+		c.finish()
+	})
+}
+
+// What a worker costs at rest: 2 writes a lease and lease duration, 5 scans a lease duration.
+func TestRequestsAtRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 4)
+		c.start("a")
+		c.start("b")
+		c.settle(10 * time.Second)
+		time.Sleep(time.Minute)
+		before := c.table.total()
+		time.Sleep(10 * time.Minute)
+		perMinute := float64(c.table.total()-before) / 10 / 2
+		t.Logf("%.1f requests a minute and worker that holds 2 of 4 shards, at a lease duration of %v", perMinute, c.lease.Duration)
+		if perMinute > 60 {
+			t.Errorf("more than 60")
+		}
+		c.finish()
+	})
+}
