@@ -43,10 +43,11 @@ func run(ctx context.Context, cfg Config) error {
 	}
 	defer services.stop()
 	bin := filepath.Join(cfg.root, ".local", "bin")
-	ledger := filepath.Join(cfg.Data, "ledger")
+	ledger := filepath.Join(cfg.Data, "ledger.csv")
 
 	producer, err := start("producer", services, filepath.Join(bin, "producer"),
-		"--rate", strconv.FormatFloat(cfg.Rate, 'f', -1, 64), "--ledger", ledger)
+		"--rate", strconv.FormatFloat(cfg.Rate, 'f', -1, 64), "--ledger", ledger,
+		"--spill", filepath.Join(cfg.Data, "spill.ndjson"))
 	if err != nil {
 		return err
 	}
