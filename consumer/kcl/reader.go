@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -49,6 +50,9 @@ type reader struct {
 	limit    int32
 	retry    time.Duration
 	due      time.Time // no call before
+
+	records atomic.Uint64 // read so far
+	behind  atomic.Int64  // millis behind latest, as the last page said
 }
 
 // errGone means that the shard is not part of the stream any more, or the stream does not exist.
@@ -131,6 +135,8 @@ func (r *reader) delivered(out *kinesis.GetRecordsOutput) {
 		pause = max(pause, idle)
 	}
 	r.due = time.Now().Add(pause)
+	r.records.Add(uint64(len(out.Records)))
+	r.behind.Store(*out.MillisBehindLatest)
 	r.metrics.read(r.shardID, len(out.Records), bytes, *out.MillisBehindLatest)
 }
 

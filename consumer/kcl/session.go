@@ -123,7 +123,7 @@ func (s *session) outcome(page *kinesis.GetRecordsOutput, err error) (*kinesis.G
 		return page, nil
 	case s.read.Err() != nil:
 		return nil, errLeave
-	case errors.Is(err, errGone) || errors.Is(err, lease.ErrLost) || errors.Is(err, warehouse.ErrFatal):
+	case errors.Is(err, errGone) || isLost(err) || errors.Is(err, warehouse.ErrFatal):
 		s.failed = err
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (s *session) end() {
 	if s.failed == nil && s.opened && s.work.Err() == nil {
 		s.failed = s.shard.Drain(s.work)
 	}
-	if s.failed != nil && !errors.Is(s.failed, lease.ErrLost) {
+	if s.failed != nil && !isLost(s.failed) {
 		s.log.WithError(s.failed).Warn("shard left before everything was committed, it is read again from the last link")
 		_ = sleepUntil(s.read, started.Add(failurePause)) // before anybody tries again
 	}
@@ -175,3 +175,5 @@ func (s *session) end() {
 	}
 	s.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Debug("shard left")
 }
+
+func isLost(err error) bool { return errors.Is(err, lease.ErrLost) || errors.Is(err, pipeline.ErrLost) }

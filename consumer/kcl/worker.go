@@ -1,10 +1,12 @@
 package kcl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,8 +70,27 @@ func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline New
 	return w
 }
 
-// Leases returns the worker's leases, for the status page.
-func (w *Worker) Leases() *lease.Manager { return w.leases }
+// Synced returns when the worker last saw the lease table and the shards; zero: never.
+func (w *Worker) Synced() time.Time { return w.leases.Synced() }
+
+// ShardState is a shard that the worker reads now.
+type ShardState struct {
+	Lease   lease.Row
+	Behind  time.Duration // millis behind latest, as the last page said
+	Records uint64        // read since the lease was acquired
+}
+
+// Shards returns the shards that the worker reads, by name.
+func (w *Worker) Shards() []ShardState {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	states := make([]ShardState, 0, len(w.sessions))
+	for _, s := range w.sessions {
+		states = append(states, ShardState{s.lease.Row(), time.Duration(s.reader.behind.Load()) * time.Millisecond, s.reader.records.Load()})
+	}
+	slices.SortFunc(states, func(a, b ShardState) int { return cmp.Compare(a.Lease.ShardID, b.Lease.ShardID) })
+	return states
+}
 
 // Run consumes until ctx ends or something happens that only a person can mend, which it returns. The order of
 // the stop: take no more leases; every shard flushes, commits, checkpoints and releases, while its lease is still

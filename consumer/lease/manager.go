@@ -68,7 +68,7 @@ type Manager struct {
 	seen     map[string]observation // all rows as of the last look, and own writes since
 	take     map[string]bool        // leases that Acquire may take
 	gone     map[string]time.Time   // rows whose shard is no longer listed, since when
-	synced   bool                   // the table was read and the shards were listed at least once
+	synced   time.Time              // when the table was last read with the shards known
 	stopping bool
 	presence Row
 }
@@ -110,8 +110,8 @@ func (m *Manager) Finished(shardID string) bool {
 	return m.seen[shardID].row.Finished()
 }
 
-// Synced reports whether the worker has seen the table and the shards.
-func (m *Manager) Synced() bool {
+// Synced returns when the worker last saw the table and the shards; zero: never.
+func (m *Manager) Synced() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.synced

@@ -72,7 +72,7 @@ func (m *Manager) sync(ctx context.Context) (time.Duration, error) {
 	for _, shardID := range p.take {
 		m.take[shardID] = true
 	}
-	m.synced = true
+	m.synced = time.Now()
 	pause := m.cfg.restInterval()
 	if m.moving(v, p) {
 		pause = m.cfg.SyncInterval

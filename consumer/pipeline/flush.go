@@ -111,6 +111,9 @@ func (s *Shard) committed(link warehouse.Link, why cause, took time.Duration) {
 	m.committed.Add(float64(link.Records))
 	m.bytes.Add(float64(s.batch.BodyBytes()))
 	m.latency.Observe(took.Seconds())
+	if s.cfg.OnCommit != nil {
+		s.cfg.OnCommit(link, s.batch.BodyBytes())
+	}
 	m.flushes.WithLabelValues(string(why)).Inc()
 	for reason, n := range s.rejected {
 		m.rejected.WithLabelValues(string(reason)).Add(float64(n))

@@ -45,6 +45,10 @@ type Config struct {
 	FlushBytes    int           // before compression, rejected records included
 	FlushRecords  int           // rejected records included
 
+	// OnCommit is told of every link that this worker made, and how many bytes it has. It must return at once. May
+	// be nil.
+	OnCommit func(link warehouse.Link, bytes int)
+
 	Store   *warehouse.Store
 	Metrics *Metrics
 	Log     *logrus.Entry

@@ -59,7 +59,6 @@ type Shard struct {
 	Checkpoint   string        // sequence number, SHARD_END, or empty before the first
 	Behind       time.Duration // millis behind latest, as the last GetRecords said
 	Records      uint64        // read since the lease was acquired
-	Rejected     uint64        // of those, into the dead letters
 }
 
 // Object is one committed link.

@@ -110,7 +110,7 @@ func TestPage(t *testing.T) {
 	code, body := get(t, start(t, source{ready: errors.New("shards not listed"), worker: status.Worker{
 		ID: "host-<b>1</b>", Application: "callevents-consumer", Stream: "AForB_callevents", Started: started,
 		Shards: []status.Shard{
-			{ID: "shardId-000000000000", LeaseCounter: 17, Checkpoint: "4959", Behind: 1500 * time.Millisecond, Records: 40, Rejected: 3},
+			{ID: "shardId-000000000000", LeaseCounter: 17, Checkpoint: "4959", Behind: 1500 * time.Millisecond, Records: 40},
 			{ID: "shardId-000000000003", Records: 2},
 		},
 		Objects: []status.Object{{Key: "records/dt=2026-11-24/shardId-000000000000-after-1.ndjson.gz", Committed: started, Records: 12, Bytes: 3456}},

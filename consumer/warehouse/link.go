@@ -60,6 +60,15 @@ func (l Link) metadata() map[string]string {
 	return m
 }
 
+// ReadLink makes a link of an object's key and metadata, as they are under a location.
+func ReadLink(at Location, key string, metadata map[string]string) (Link, error) {
+	place, format, err := ParseKey(at.Prefix, key)
+	if err != nil {
+		return Link{}, err
+	}
+	return parseLink(at, place, format, metadata)
+}
+
 // parseLink is the inverse: the link at the location and place that the key names. It checks that the metadata agrees with the
 // key and with itself, so that a copied or foreign object is not taken for a link.
 func parseLink(at Location, place Place, format Format, metadata map[string]string) (Link, error) {

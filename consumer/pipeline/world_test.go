@@ -1,0 +1,224 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
+)
+
+// world is one shard, its bucket, its lease row and its workers, under a driver that decides everything that could
+// happen in any order. Nothing in it is random: the same script makes the same history.
+type world struct {
+	network network
+	stream  stream
+	bucket  bucket
+	row     row
+	former  []row // for a restore from a backup
+	workers []*worker
+	running sync.WaitGroup
+	log     func(format string, args ...any)
+}
+
+// row is the lease row. Only its owner can write the checkpoint.
+type row struct {
+	owner      int
+	checkpoint string
+	day        string
+}
+
+// worker is one incarnation: a goroutine that has, or had, the lease.
+type worker struct {
+	world *world
+	id    int
+	kill  context.CancelFunc
+	ended chan struct{}
+
+	mu       sync.Mutex
+	deadline time.Time
+	done     chan struct{}
+}
+
+var errFenced = errors.New("another worker owns the lease")
+
+func (w *worker) Deadline() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.deadline
+}
+
+func (w *worker) Done() <-chan struct{} { return w.done }
+
+func (w *worker) Checkpoint(ctx context.Context, checkpoint, day string) error {
+	_, err := w.world.network.send(ctx, w.id, "CHECKPOINT "+checkpoint, func() (any, error) {
+		r := &w.world.row
+		if r.owner != w.id {
+			return nil, errFenced
+		}
+		if ahead(checkpoint, r.checkpoint) {
+			w.world.former = append(w.world.former, *r)
+			r.checkpoint, r.day = checkpoint, day
+		}
+		return nil, nil
+	})
+	return err
+}
+
+func ahead(checkpoint, stored string) bool {
+	return stored != "SHARD_END" && (checkpoint == "SHARD_END" || sequence.Number(checkpoint).After(sequence.Number(stored)))
+}
+
+// lose tells the worker that its lease is gone, once.
+func (w *worker) lose() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.deadline.IsZero() {
+		w.deadline = time.Time{}
+		close(w.done)
+	}
+}
+
+// alive reports whether the worker's goroutine runs.
+func (w *worker) alive() bool {
+	select {
+	case <-w.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// turn is what a worker waits for between two pages: what it reads next, or that it is to hand over.
+type turn struct {
+	records, overlap int
+	drain            bool
+	finish           bool
+}
+
+// quiet drops logs and shares metrics: they are no part of a history.
+var (
+	quietLog         = logrus.NewEntry(&logrus.Logger{Out: io.Discard, Level: logrus.PanicLevel})
+	pipelineMetrics  = pipeline.NewMetrics(prometheus.NewRegistry())
+	warehouseMetrics = warehouse.NewMetrics(prometheus.NewRegistry())
+)
+
+const flushInterval = 30 * time.Second
+
+// acquire starts a worker that takes the lease, whoever has it.
+func (w *world) acquire() *worker {
+	ctx, kill := context.WithCancel(context.Background())
+	v := &worker{world: w, id: len(w.workers) + 1, kill: kill, deadline: time.Now().Add(1000 * time.Hour),
+		done: make(chan struct{}), ended: make(chan struct{})}
+	w.workers = append(w.workers, v)
+	w.row.owner = v.id
+	store := warehouse.NewStore(warehouse.Config{
+		Application: "app", Stream: "stream", Writer: string(rune('A' - 1 + v.id%26)),
+		Location:     warehouse.Location{Bucket: "b", Prefix: "r/"},
+		ErrorsPrefix: "e/", Format: warehouse.NDJSON,
+		Timeout: 1000 * time.Hour, Retention: 24 * time.Hour,
+	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
+	shard := pipeline.New(pipeline.Config{
+		FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
+	}, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v)
+	from := w.row
+	w.running.Go(func() {
+		defer close(v.ended)
+		if err := v.run(ctx, shard, from); err != nil {
+			w.log("      worker %d ends: %v", v.id, err)
+		}
+	})
+	return v
+}
+
+// run is what consumer/kcl does with a shard.
+func (v *worker) run(ctx context.Context, shard *pipeline.Shard, from row) error {
+	for {
+		err := shard.Open(ctx, sequence.Number(from.checkpoint), from.day)
+		if err == nil {
+			break
+		}
+		if _, err := v.world.network.send(ctx, v.id, "REOPEN", func() (any, error) { return nil, err }); ctx.Err() != nil {
+			return err
+		}
+	}
+	for {
+		next, err := v.world.network.send(ctx, v.id, "TURN", func() (any, error) { return turn{}, nil })
+		if err != nil {
+			return err
+		}
+		t := next.(turn)
+		if t.drain {
+			return shard.Drain(ctx)
+		}
+		if page := v.world.stream.read(shard.Position(), t.records, t.overlap); len(page) > 0 || !t.finish {
+			if err := shard.Process(ctx, page); err != nil {
+				return err
+			}
+			continue
+		}
+		before := shard.Position()
+		if err := shard.Drain(ctx); err != nil {
+			return err
+		}
+		if shard.Position() != before {
+			continue
+		}
+		if err := shard.Finish(ctx); err == nil || !errors.Is(err, pipeline.ErrRewound) {
+			return err
+		}
+	}
+}
+
+// resolve decides about one request.
+func (w *world) resolve(r *request, fate byte, t turn) {
+	if r.what == "TURN" {
+		w.network.take(r, false)
+		w.log("%d  reads %+v", r.worker, t)
+		r.answer <- answer{value: t}
+		return
+	}
+	w.network.take(r, fate == fateHang)
+	w.log("%d  %s: %s", r.worker, r.what, []string{"done", "refused", "applied, answer lost", "hangs"}[fate])
+	var a answer
+	switch fate {
+	case fateDone:
+		a.value, a.err = r.apply()
+	case fateFail:
+		a.err = []error{httpError(http.StatusServiceUnavailable), httpError(http.StatusConflict), errTimeout}[len(r.what)%3]
+	case fateLost:
+		_, _ = r.apply()
+		a.err = errTimeout
+	case fateHang:
+		a.err = errTimeout
+	}
+	r.answer <- a
+}
+
+// What becomes of a request.
+const (
+	fateDone byte = iota
+	fateFail      // not applied, and an answer that says nothing about it
+	fateLost      // applied, but the answer is lost
+	fateHang      // answered with a time-out, and perhaps applied later
+)
+
+// wait lets everybody run until nobody can without the driver.
+func (w *world) wait() { synctest.Wait() }
+
+// stop ends all goroutines.
+func (w *world) stop() {
+	for _, v := range w.workers {
+		v.kill()
+	}
+	w.running.Wait()
+}

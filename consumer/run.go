@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"example.com/callevents/consumer/kcl"
+	"example.com/callevents/consumer/lease"
+	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/status"
+	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/awsclient"
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/sequence"
+)
+
+// run consumes until ctx ends or something happens that only a person can mend.
+func run(ctx context.Context, cfg Config, logger *logrus.Logger) error {
+	workerID := cfg.worker()
+	log := logger.WithFields(logrus.Fields{"worker_id": workerID, "stream": cfg.Stream})
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	awsCfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream, log)
+	if err != nil {
+		return err
+	}
+	store := warehouse.NewStore(cfg.warehouse(workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
+	if err := store.Preflight(ctx); err != nil {
+		return err
+	}
+	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
+	if err := table.Create(ctx); err != nil {
+		return err
+	}
+	if store.Former, err = locations(table.Application().Layouts); err != nil {
+		return err
+	}
+	page := newPage(cfg, workerID)
+	shards := pipeline.Config{
+		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
+		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: page.committed,
+	}
+	worker := kcl.NewWorker(cfg.kcl(workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
+		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
+	page.worker = worker
+	log.WithFields(logrus.Fields{"application": cfg.App, "warehouse": store.Location, "initial_position": table.Application().InitialPosition}).
+		Info("consumer started")
+	return serve(ctx, cfg, worker, page, registry, log)
+}
+
+// serve runs the worker, and the status server beside it until the worker has ended.
+func serve(ctx context.Context, cfg Config, worker *kcl.Worker, page *page, registry *prometheus.Registry, log *logrus.Entry) error {
+	if cfg.HTTP == "" {
+		return worker.Run(ctx)
+	}
+	listener, err := status.Listen(cfg.HTTP)
+	if err != nil {
+		return err
+	}
+	statusCtx, stopStatus := context.WithCancel(context.WithoutCancel(ctx))
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error { return status.New(listener, page, registry, log).Run(statusCtx) })
+	group.Go(func() error {
+		defer stopStatus()
+		return worker.Run(groupCtx)
+	})
+	return group.Wait()
+}
+
+// newPipeline makes the pipelines of the shards that leases are acquired for.
+func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
+	return func(shard types.Shard, l *lease.Lease) (*pipeline.Shard, error) {
+		start, err := sequence.Parse(aws.ToString(shard.SequenceNumberRange.StartingSequenceNumber))
+		if err != nil {
+			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
+		}
+		keys, err := hashkey.ParseRange(aws.ToString(shard.HashKeyRange.StartingHashKey), aws.ToString(shard.HashKeyRange.EndingHashKey))
+		if err != nil {
+			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
+		}
+		info := pipeline.ShardInfo{ID: aws.ToString(shard.ShardId), StartingSequenceNumber: start, HashKeys: keys}
+		return pipeline.New(cfg, info, l), nil
+	}
+}
+
+func (c *Config) warehouse(workerID string, stream streamInfo) warehouse.Config {
+	format := warehouse.NDJSONGzip
+	if c.Compression == "none" {
+		format = warehouse.NDJSON
+	}
+	return warehouse.Config{
+		Application: c.App, Stream: stream.identity, Writer: workerID,
+		Location: warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}, ErrorsPrefix: c.ErrorsPrefix, Format: format,
+		Timeout: c.LeaseDuration / 2, Retention: stream.retention,
+	}
+}
+
+// application is what this start would pin if it were the first.
+func (c *Config) application(stream streamInfo) lease.Application {
+	pin := lease.Application{InitialPosition: lease.TrimHorizon, Stream: stream.identity,
+		Layouts: []string{warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}.String()}}
+	if start, err := c.startAt(stream.now); err == nil && !start.IsZero() {
+		pin.InitialPosition = start.UTC().Format(time.RFC3339Nano)
+	}
+	return pin
+}
+
+func (c *Config) kcl(workerID string, start time.Time) kcl.Config {
+	return kcl.Config{
+		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Grace: c.LeaseDuration,
+		Lease: lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval},
+	}
+}
+
+func locations(layouts []string) (at []warehouse.Location, err error) {
+	for _, layout := range layouts {
+		l, err := warehouse.ParseLocation(layout)
+		if err != nil {
+			return nil, err
+		}
+		at = append(at, l)
+	}
+	return at, nil
+}
