@@ -34,7 +34,7 @@ const (
 	errors  = "mandir-event-errors/*"
 )
 
-// The actions and resources each program needs, and no other.
+// The actions and resources that each program, or its operator, needs, and no other.
 var policies = map[string]map[string][]string{
 	"producer.json": {
 		stream: {"kinesis:CreateStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecords"},
@@ -47,6 +47,12 @@ var policies = map[string]map[string][]string{
 		},
 		bucket + "/" + records: {"s3:GetObject", "s3:PutObject"},
 		bucket + "/" + errors:  {"s3:GetObject", "s3:PutObject"},
+		bucket:                 {"s3:ListBucket"},
+	},
+	"operator.json": { // who runs scripts/verify and consumer redrive
+		stream:                 {"kinesis:PutRecords"},
+		bucket + "/" + records: {"s3:GetObject"},
+		bucket + "/" + errors:  {"s3:GetObject"},
 		bucket:                 {"s3:ListBucket"},
 	},
 }
