@@ -1,0 +1,70 @@
+// Package ledger keeps a list of the acknowledged records, so that a run can be verified.
+//
+// The file is CSV without a header, one line per record: call_id, shard id, sequence number. Each append is one
+// write to the file, so the death of the process costs no line that was appended: what may be missing are the
+// records of the calls that were in flight. Only [File.Close] forces the lines to disk; a crash of the machine may
+// cost the last half minute or so, whatever its operating system keeps in memory.
+package ledger
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Entry is one acknowledged record.
+type Entry struct{ CallID, ShardID, SequenceNumber string }
+
+// File is a ledger on disk. One goroutine may use it at a time.
+type File struct {
+	file *os.File
+	buf  bytes.Buffer
+}
+
+// Open opens the ledger for appending and creates it if it is absent. A last line that a crash of the machine cut
+// short is removed.
+func Open(path string) (*File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger: %w", err)
+	}
+	if err := removeCutLine(file); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	return &File{file: file}, nil
+}
+
+func removeCutLine(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	tail := make([]byte, min(info.Size(), 4096)) // longer than any line
+	if _, err := file.ReadAt(tail, info.Size()-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	keep := info.Size() - int64(len(tail)) + int64(bytes.LastIndexByte(tail, '\n')+1)
+	if keep == info.Size() {
+		return nil
+	}
+	return file.Truncate(keep)
+}
+
+// Append writes the entries at once. It is not atomic if the disk fills up.
+func (f *File) Append(entries []Entry) error {
+	f.buf.Reset()
+	lines := csv.NewWriter(&f.buf)
+	for _, e := range entries {
+		lines.Write([]string{e.CallID, e.ShardID, e.SequenceNumber}) // a buffer takes everything
+	}
+	lines.Flush()
+	_, err := f.file.Write(f.buf.Bytes())
+	return err
+}
+
+// Close forces the ledger to disk.
+func (f *File) Close() error { return errors.Join(f.file.Sync(), f.file.Close()) }

@@ -1,0 +1,74 @@
+// Command producer puts call events into a Kinesis data stream, at an exact pace and spread exactly evenly over the
+// shards. See --help.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/callevents/producer/status"
+	"example.com/callevents/shared/logging"
+)
+
+// Exit codes.
+const (
+	exitDelivered   = 0 // everything is in the stream
+	exitFailed      = 1 // the run could not begin, or ended early
+	exitUsage       = 2 // the command line makes no sense
+	exitUndelivered = 3 // events were spilled, rejected or lost
+)
+
+func main() { os.Exit(command(os.Args[1:])) }
+
+func command(args []string) int {
+	var cfg Config
+	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"),
+		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and spread exactly evenly over its shards."))
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%v\nproducer --help tells what there is\n", err)
+		return exitUsage
+	}
+
+	// The first signal ends the run in order; from then on signals do what they do by default, so that a second one
+	// exits at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+
+	terminal, out := status.NewTerminal(os.Stderr), io.Writer(os.Stderr)
+	if terminal != nil {
+		out = terminal
+	}
+	log, err := logging.New(out, cfg.LogFormat, cfg.LogLevel)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return exitUsage
+	}
+	if parsed.Command() == "resend" {
+		return exit(resend(ctx, &cfg, log, terminal))
+	}
+	return exit(run(ctx, &cfg, log, terminal))
+}
+
+// exit tells how the run ended.
+func exit(report status.Report, err error) int {
+	stoppedBeforeItBegan := errors.Is(err, context.Canceled)
+	if err != nil && !stoppedBeforeItBegan {
+		fmt.Fprintln(os.Stderr, "producer:", err)
+	}
+	switch {
+	case report.Undelivered() > 0:
+		return exitUndelivered
+	case err != nil && !stoppedBeforeItBegan:
+		return exitFailed
+	}
+	return exitDelivered
+}

@@ -1,0 +1,90 @@
+package put
+
+import (
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Full-jitter backoff: after the n-th failure in a row a shard waits a random time below
+// firstBackoff * 2^(n-1), at most longestBackoff.
+const (
+	firstBackoff   = 50 * time.Millisecond
+	longestBackoff = 5 * time.Second
+)
+
+// shard is the queue to one shard, with its limits. The sender's goroutine alone uses it.
+type shard struct {
+	id        string
+	queue     []*unit   // oldest first; what failed goes back to its front
+	notBefore time.Time // nothing of the queue is sent before: backing off, or out of tokens
+	failures  int       // calls in a row that refused something of this shard
+	records   *rate.Limiter
+	bytes     *rate.Limiter
+	open      *container // being filled; nil without aggregation
+	inBacklog bool
+
+	// Strict order only.
+	busy bool    // a PutRecord is in flight
+	last *string // sequence number of the last record put
+}
+
+func newShard(id string, cfg Config) *shard {
+	return &shard{
+		id: id,
+		// A tenth of a second's records at once: enough for full batches, hardly a burst.
+		records: limiter(cfg.ShardRecords, cfg.ShardRecords/10+1),
+		// A second's bytes at once, or a record of the largest size, which otherwise could never be sent.
+		bytes: limiter(cfg.ShardBytes, max(cfg.ShardBytes, cfg.MaxRecordBytes)),
+	}
+}
+
+func limiter(perSecond, burst int) *rate.Limiter {
+	if perSecond == 0 {
+		return rate.NewLimiter(rate.Inf, 0)
+	}
+	return rate.NewLimiter(rate.Limit(perSecond), burst)
+}
+
+// head returns the oldest unit if it may be sent now; the queue keeps it.
+func (s *shard) head(now time.Time) *unit {
+	if len(s.queue) == 0 || s.busy || now.Before(s.notBefore) {
+		return nil
+	}
+	return s.queue[0]
+}
+
+// take removes the head from the queue, if there are tokens for it.
+func (s *shard) take(now time.Time) bool {
+	head := s.queue[0]
+	records, bytes := s.records.ReserveN(now, 1), s.bytes.ReserveN(now, head.bytes())
+	if wait := max(records.DelayFrom(now), bytes.DelayFrom(now)); wait > 0 {
+		records.CancelAt(now)
+		bytes.CancelAt(now)
+		s.notBefore = now.Add(wait)
+		return false
+	}
+	s.queue[0] = nil
+	s.queue = s.queue[1:]
+	return true
+}
+
+// putBack returns failed units to the front of the queue, in their order, and lets the shard back off.
+func (s *shard) putBack(failed []*unit, now time.Time) {
+	s.queue = slices.Concat(failed, s.queue)
+	s.notBefore = now.Add(rand.N(min(longestBackoff, firstBackoff<<min(s.failures, 10))))
+	s.failures++
+}
+
+// expired removes the units at the front of the queue that were born at or before limit.
+func (s *shard) expired(limit time.Time) []*unit {
+	n := 0
+	for n < len(s.queue) && !s.queue[n].born().After(limit) {
+		n++
+	}
+	gone := s.queue[:n:n]
+	s.queue = s.queue[n:]
+	return gone
+}

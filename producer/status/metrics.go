@@ -1,0 +1,68 @@
+package status
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// metric is one figure of a report that does not depend on a shard.
+type metric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(Report) float64
+}
+
+// Metrics exposes a report as Prometheus metrics: counted once, by those who do the work.
+type Metrics struct {
+	report  func() Report
+	metrics []metric
+	shards  *prometheus.Desc
+}
+
+// NewMetrics registers the metrics, all named callevents_producer_*. report must be safe for concurrent use. The
+// only label is shard_id; it takes as many values as the stream has had shards in this run.
+func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, error) {
+	name := func(n string) string { return "callevents_producer_" + n }
+	counter := func(n, help string, value func(Report) uint64) metric {
+		return metric{prometheus.NewDesc(name(n), help, nil, nil), prometheus.CounterValue, func(r Report) float64 { return float64(value(r)) }}
+	}
+	gauge := func(n, help string, value func(Report) float64) metric {
+		return metric{prometheus.NewDesc(name(n), help, nil, nil), prometheus.GaugeValue, value}
+	}
+	m := &Metrics{report: report,
+		shards: prometheus.NewDesc(name("shard_records_total"), "Records acknowledged, by the shard they are in.", []string{"shard_id"}, nil),
+		metrics: []metric{
+			counter("records_total", "Records acknowledged.", func(r Report) uint64 { return r.Put.Records }),
+			counter("bytes_total", "Bytes of acknowledged records.", func(r Report) uint64 { return r.Put.Bytes }),
+			counter("calls_total", "PutRecords and PutRecord calls made.", func(r Report) uint64 { return r.Put.Calls }),
+			counter("failed_calls_total", "Calls that failed as a whole.", func(r Report) uint64 { return r.Put.FailedCalls }),
+			counter("resent_total", "Times that a record was sent again.", func(r Report) uint64 { return r.Put.Resent }),
+			counter("throttled_total", "Times that a record was refused for a limit.", func(r Report) uint64 { return r.Put.Throttled }),
+			counter("possible_duplicates_total", "Records resent after an unknown outcome.", func(r Report) uint64 { return r.Put.PossibleDuplicates }),
+			counter("spilled_total", "Records given up and written to the spill file.", func(r Report) uint64 { return r.Put.Spilled }),
+			counter("lost_total", "Records given up that the spill file refused.", func(r Report) uint64 { return r.Put.Lost }),
+			counter("rejected_total", "Input lines that were no events.", func(r Report) uint64 { return r.Rejected }),
+			counter("late_total", "Records held up by a stall.", func(r Report) uint64 { return r.Pace.Late }),
+			counter("skipped_total", "Records skipped because of a stall.", func(r Report) uint64 { return r.Pace.Skipped }),
+			gauge("unsent", "Records neither acknowledged nor spilled.", func(r Report) float64 { return float64(r.Put.Unsent) }),
+			gauge("in_flight", "Records in a call.", func(r Report) float64 { return float64(r.Put.InFlight) }),
+			gauge("oldest_unsent_seconds", "Age of the oldest unsent record.", func(r Report) float64 { return r.Put.Oldest.Seconds() }),
+		}}
+	return m, reg.Register(m)
+}
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
+	for _, one := range m.metrics {
+		out <- one.desc
+	}
+	out <- m.shards
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(out chan<- prometheus.Metric) {
+	r := m.report()
+	for _, one := range m.metrics {
+		out <- prometheus.MustNewConstMetric(one.desc, one.kind, one.value(r))
+	}
+	for id, records := range r.Put.PerShard {
+		out <- prometheus.MustNewConstMetric(m.shards, prometheus.CounterValue, float64(records), id)
+	}
+}

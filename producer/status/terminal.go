@@ -1,0 +1,63 @@
+package status
+
+import (
+	"io"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Terminal keeps one live line below everything else that is written to it. Safe for concurrent use.
+type Terminal struct {
+	mu   sync.Mutex
+	out  io.Writer
+	cols int
+	live string
+}
+
+// NewTerminal returns nil if f is no terminal.
+func NewTerminal(f *os.File) *Terminal {
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return nil
+	}
+	return newTerminal(f, int(size.Col))
+}
+
+func newTerminal(out io.Writer, cols int) *Terminal {
+	if cols < 2 {
+		cols = 80
+	}
+	return &Terminal{out: out, cols: cols}
+}
+
+const eraseLine = "\r\x1b[K"
+
+// Write writes p, which should end with a new line, above the live line.
+func (t *Terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.live == "" {
+		return t.out.Write(p)
+	}
+	if _, err := io.WriteString(t.out, eraseLine); err != nil {
+		return 0, err
+	}
+	n, err := t.out.Write(p)
+	if err == nil {
+		_, err = io.WriteString(t.out, t.live)
+	}
+	return n, err
+}
+
+// Show replaces the live line, cut to the width of the terminal; "" removes it. What cannot be shown is not shown.
+func (t *Terminal) Show(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(line) >= t.cols {
+		line = line[:t.cols-1]
+	}
+	t.live = line
+	_, _ = io.WriteString(t.out, eraseLine+line)
+}

@@ -1,0 +1,65 @@
+package stream
+
+import (
+	"context"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/sirupsen/logrus"
+)
+
+// DistributesItself reports whether an on-demand stream is set to AUTO record distribution: it then ignores
+// explicit hash keys, and no producer can decide which shard a record goes to.
+func DistributesItself(found *types.StreamDescriptionSummary) bool {
+	return found.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
+}
+
+// reportDifferences logs what is not as wanted; nothing is changed.
+func (m *Manager) reportDifferences(ctx context.Context, found *types.StreamDescriptionSummary) {
+	onDemand := found.StreamModeDetails != nil && found.StreamModeDetails.StreamMode == types.StreamModeOnDemand
+	m.differ("mode", onDemand != m.wanted.OnDemand, mode(m.wanted.OnDemand), mode(onDemand))
+	shards := aws.ToInt32(found.OpenShardCount)
+	m.differ("shards", !onDemand && m.wanted.Shards > 0 && shards != m.wanted.Shards, m.wanted.Shards, shards)
+	hours := aws.ToInt32(found.RetentionPeriodHours)
+	m.differ("retention_hours", m.wanted.RetentionHours > 0 && hours != m.wanted.RetentionHours, m.wanted.RetentionHours, hours)
+	key := aws.ToString(found.KeyId)
+	m.differ("kms_key", m.wanted.KMSKey != "" && key != m.wanted.KMSKey, m.wanted.KMSKey, key)
+	if len(m.wanted.Tags) > 0 {
+		m.reportTags(ctx)
+	}
+	if DistributesItself(found) {
+		m.log.Warn("the stream distributes records itself (AUTO) and ignores explicit hash keys: the spread over shards is not ours; " +
+			"set its record distribution to USER_PARTITION_KEY for an exact one")
+	}
+}
+
+func (m *Manager) reportTags(ctx context.Context) {
+	name, arn := m.address()
+	out, err := m.api.ListTagsForStream(ctx, &kinesis.ListTagsForStreamInput{StreamName: name, StreamARN: arn})
+	if err != nil {
+		m.log.WithError(err).Warn("the stream's tags cannot be compared")
+		return
+	}
+	tags := map[string]string{}
+	for _, tag := range out.Tags {
+		tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	for name, value := range m.wanted.Tags {
+		has, tagged := tags[name]
+		m.differ("tag "+name, !tagged || has != value, value, has)
+	}
+}
+
+func (m *Manager) differ(setting string, differs bool, wanted, has any) {
+	if differs {
+		m.log.WithFields(logrus.Fields{"setting": setting, "wanted": wanted, "is": has}).Warn("the stream differs and is used as it is")
+	}
+}
+
+func mode(onDemand bool) string {
+	if onDemand {
+		return "on-demand"
+	}
+	return "provisioned"
+}
