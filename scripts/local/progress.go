@@ -58,7 +58,7 @@ func (p *progress) report(ctx context.Context, duration time.Duration, programs 
 		case program := <-ended:
 			return fmt.Errorf("%s ended by itself: %v", program.name, program.Wait())
 		case <-tick:
-			p.look(ctx)
+			say("%s", p.look(ctx))
 		}
 	}
 }
@@ -69,9 +69,10 @@ func (p *progress) drain(ctx context.Context, consumers group) {
 	defer cancel()
 	stored, since := -1, time.Now()
 	for tick := time.Tick(time.Second); ; {
-		p.look(ctx)
+		line := p.look(ctx)
 		if p.stored != stored {
 			stored, since = p.stored, time.Now()
+			say("%s", line)
 		}
 		if p.stored >= p.total() || time.Since(since) > drainPatience || !slices.ContainsFunc(consumers, (*program).running) {
 			return
@@ -84,8 +85,8 @@ func (p *progress) drain(ctx context.Context, consumers group) {
 	}
 }
 
-// look counts what is new and prints the line.
-func (p *progress) look(ctx context.Context) {
+// look counts what is new and returns it as a line for people.
+func (p *progress) look(ctx context.Context) string {
 	owners, err := p.owners(ctx)
 	if err == nil {
 		err = p.readLedger()
@@ -94,12 +95,10 @@ func (p *progress) look(ctx context.Context) {
 		err = p.countLinks(ctx)
 	}
 	if err != nil {
-		if ctx.Err() == nil {
-			say("no progress known: %v", err)
-		}
-		return
+		return fmt.Sprintf("no progress known: %v", err)
 	}
-	say("put %d (%s)  warehoused %d in %d objects  leases %s", p.total(), list(p.put, " ", strconv.Itoa), p.stored, p.objects, owners)
+	return fmt.Sprintf("put %d (%s)  warehoused %d in %d objects  leases %s",
+		p.total(), list(p.put, " ", strconv.Itoa), p.stored, p.objects, owners)
 }
 
 func (p *progress) total() (n int) {

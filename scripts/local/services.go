@@ -13,8 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/callevents/shared/testenv/servers"
@@ -92,7 +93,7 @@ func (s *services) objects() string {
 
 func (s *services) createBucket(ctx context.Context) error {
 	_, err := s.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)})
-	if owned := new(types.BucketAlreadyOwnedByYou); err != nil && !errors.As(err, &owned) {
+	if owned := new(s3types.BucketAlreadyOwnedByYou); err != nil && !errors.As(err, &owned) {
 		return fmt.Errorf("create bucket: %w", err)
 	}
 	return nil
@@ -102,21 +103,18 @@ func (s *services) createBucket(ctx context.Context) error {
 func (s *services) awaitStream(ctx context.Context, producer *program) error {
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
-	waiter := kinesis.NewStreamExistsWaiter(s.kinesis, func(o *kinesis.StreamExistsWaiterOptions) {
-		o.MinDelay, o.MaxDelay = 50*time.Millisecond, 500*time.Millisecond
-	})
-	ready := make(chan error, 1)
-	go func() {
-		ready <- waiter.Wait(ctx, &kinesis.DescribeStreamInput{StreamName: aws.String(stream)}, streamTimeout)
-	}()
-	select {
-	case <-producer.Ended():
-		return errors.New("the producer ended before the stream was there")
-	case err := <-ready:
-		if err != nil {
-			return fmt.Errorf("wait for stream: %w", err)
+	for tick := time.Tick(100 * time.Millisecond); ; {
+		found, err := s.kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: aws.String(stream)})
+		if err == nil && found.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive {
+			return nil
 		}
-		return nil
+		select {
+		case <-producer.Ended():
+			return errors.New("the producer ended before the stream was there")
+		case <-ctx.Done():
+			return fmt.Errorf("wait for stream: %w", errors.Join(ctx.Err(), err))
+		case <-tick:
+		}
 	}
 }
 
