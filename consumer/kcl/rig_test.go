@@ -1,0 +1,271 @@
+package kcl_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/kcl"
+	"example.com/callevents/consumer/lease"
+	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/sequence"
+	"example.com/callevents/shared/testenv"
+	"example.com/callevents/shared/testenv/faults"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+// rig is a stream, a lease table and a warehouse on the real local servers, each behind a fault proxy, and a ledger
+// of what was put. Every test ends with the verification that users have.
+type rig struct {
+	t      testing.TB
+	stream string
+	app    string
+	bucket string
+	start  time.Time // initial position
+	lease  time.Duration
+	flush  time.Duration
+
+	kinesis, dynamodb, s3 *faults.Proxy
+	client                *kinesis.Client // past the proxy
+
+	mu     sync.Mutex
+	ledger bytes.Buffer
+	puts   int
+}
+
+func newRig(t testing.TB, shards int) *rig {
+	r := &rig{
+		t: t, stream: testenv.Stream(t, shards), app: testenv.Name(t, "app"), bucket: testenv.Bucket(t),
+		lease: 3 * time.Second, flush: 300 * time.Millisecond, client: testenv.KinesisClient(t),
+	}
+	r.kinesis, r.dynamodb, r.s3 = r.proxy(testenv.Kinesis(t)), r.proxy(testenv.DynamoDB(t)), r.proxy(testenv.S3(t))
+	return r
+}
+
+func (r *rig) proxy(url string) *faults.Proxy {
+	p, err := faults.Listen(url)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(p.Close)
+	return p
+}
+
+// node is a worker that runs.
+type node struct {
+	rig      *rig
+	id       string
+	cancel   context.CancelFunc
+	done     chan struct{}
+	err      error
+	registry *prometheus.Registry
+	log      *logBuffer
+	worker   *kcl.Worker
+}
+
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// run starts a worker.
+func (r *rig) run(id string) *node {
+	r.t.Helper()
+	logger := logrus.New()
+	n := &node{rig: r, id: id, done: make(chan struct{}), registry: prometheus.NewRegistry(), log: &logBuffer{}}
+	logger.SetOutput(io.MultiWriter(n.log))
+	logger.SetLevel(logrus.DebugLevel)
+	log := logger.WithField("worker_id", id)
+
+	location := warehouse.Location{Bucket: r.bucket, Prefix: "records/"}
+	store := warehouse.NewStore(warehouse.Config{
+		Application: r.app, Stream: r.stream, Writer: id, Location: location, ErrorsPrefix: "errors/",
+		Format: warehouse.NDJSONGzip, Timeout: r.lease / 2, Retention: 24 * time.Hour,
+	}, testenv.NewS3Client(r.s3.URL()), warehouse.NewMetrics(n.registry), log)
+	position := lease.TrimHorizon
+	if !r.start.IsZero() {
+		position = r.start.Format(time.RFC3339Nano)
+	}
+	table := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(r.dynamodb.URL())), r.app,
+		lease.Application{InitialPosition: position, Stream: r.stream, Layouts: []string{location.String()}})
+	ctx, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	if err := table.Create(ctx); err != nil {
+		r.t.Fatal(err)
+	}
+	shards := pipeline.Config{Stream: r.stream, FlushInterval: r.flush, FlushBytes: 1 << 20, Store: store,
+		Metrics: pipeline.NewMetrics(n.registry), Log: log}
+	n.worker = kcl.NewWorker(kcl.Config{
+		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(), Grace: r.lease,
+		Lease: lease.Config{WorkerID: id, Duration: r.lease, SyncInterval: 200 * time.Millisecond},
+	}, testenv.Config(r.kinesis.URL()), table, r.pipelines(shards), lease.NewMetrics(n.registry), kcl.NewMetrics(n.registry), log)
+	go func() {
+		defer close(n.done)
+		n.err = n.worker.Run(ctx)
+	}()
+	r.t.Cleanup(func() {
+		n.stop()
+		if r.t.Failed() {
+			r.t.Logf("log of %s:\n%s", id, n.log)
+		}
+	})
+	return n
+}
+
+func (r *rig) pipelines(cfg pipeline.Config) kcl.NewPipeline {
+	return func(s types.Shard, l *lease.Lease) (*pipeline.Shard, error) {
+		start, err := sequence.Parse(*s.SequenceNumberRange.StartingSequenceNumber)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
+		return pipeline.New(cfg, pipeline.ShardInfo{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l), err
+	}
+}
+
+// stop ends a worker in order and waits for it.
+func (n *node) stop() {
+	n.cancel()
+	select {
+	case <-n.done:
+	case <-time.After(30 * time.Second):
+		n.rig.t.Error("worker " + n.id + " does not end")
+	}
+}
+
+// metric sums a metric over its labels.
+func (n *node) metric(name string) (sum float64) {
+	families, err := n.registry.Gather()
+	if err != nil {
+		n.rig.t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == name {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return sum
+}
+
+// put adds n records and notes them in the ledger.
+func (r *rig) put(n int) {
+	r.t.Helper()
+	for n > 0 {
+		k := min(n, 100)
+		r.putBatch(k)
+		n -= k
+	}
+}
+
+func (r *rig) putBatch(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	in := &kinesis.PutRecordsInput{StreamName: &r.stream}
+	for range n {
+		r.puts++
+		id := fmt.Sprintf("call-%06d", r.puts)
+		data := fmt.Sprintf(`{"event":{"property":{"call_id":"%s"}},"user":{"user_id":"%d"}}`, id, 100+r.puts%900)
+		in.Records = append(in.Records, types.PutRecordsRequestEntry{Data: []byte(data), PartitionKey: aws.String(id)})
+	}
+	out, err := r.client.PutRecords(context.Background(), in)
+	if err != nil || aws.ToInt32(out.FailedRecordCount) > 0 {
+		r.t.Errorf("put records: %v", err)
+		return
+	}
+	for i, e := range out.Records {
+		fmt.Fprintf(&r.ledger, "%s,%s,%s\n", *in.Records[i].PartitionKey, *e.ShardId, *e.SequenceNumber)
+	}
+}
+
+// putRaw adds one record as it is.
+func (r *rig) putRaw(data []byte) {
+	r.t.Helper()
+	_, err := r.client.PutRecord(r.t.Context(), &kinesis.PutRecordInput{StreamName: &r.stream, Data: data, PartitionKey: aws.String("raw")})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// report verifies the warehouse as it is now.
+func (r *rig) report() warehouse.Report {
+	r.t.Helper()
+	r.mu.Lock()
+	ledger := r.ledger.String()
+	r.mu.Unlock()
+	report, err := warehouse.Verify(context.Background(), testenv.S3Client(r.t), warehouse.Verification{
+		Locations: []warehouse.Location{{Bucket: r.bucket, Prefix: "records/"}},
+		Errors:    []warehouse.Location{{Bucket: r.bucket, Prefix: "errors/"}},
+		Ledger:    strings.NewReader(ledger),
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return report
+}
+
+// verify waits until everything that was put is warehoused, and checks that nothing else is.
+func (r *rig) verify() {
+	r.t.Helper()
+	testenv.Eventually(r.t, "not everything is warehoused", func() bool { return r.report().Records >= r.puts })
+	if report := r.report(); !report.OK() || report.Records != r.puts {
+		r.t.Errorf("%d put:\n%s", r.puts, strings.Join(report.Lines(), "\n"))
+	}
+}
+
+// row reads a shard's lease.
+func (r *rig) row(shardID string) lease.Row {
+	r.t.Helper()
+	row, err := lease.NewDynamoDB(testenv.DynamoDBClient(r.t), r.app, lease.Application{}).Row(context.Background(), shardID)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return row
+}
+
+// holds waits until the worker holds n leases.
+func (n *node) holds(want int) {
+	n.rig.t.Helper()
+	testenv.Eventually(n.rig.t, fmt.Sprintf("%s does not come to hold %d leases", n.id, want),
+		func() bool { return n.metric("callevents_leases_held") == float64(want) })
+}
+
+// read waits until the workers together have read n records.
+func (r *rig) read(n int, workers ...*node) {
+	r.t.Helper()
+	testenv.Eventually(r.t, fmt.Sprintf("%d records are not read", n), func() bool {
+		sum := 0.0
+		for _, w := range workers {
+			sum += w.metric("callevents_kinesis_records_read_total")
+		}
+		return sum >= float64(n)
+	})
+}
