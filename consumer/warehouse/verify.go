@@ -36,9 +36,9 @@ const readers = 8
 // the metadata nor the content, nor that they belong together. An error means that it could not find out.
 //
 // Objects are streamed, a few at a time, and judged in the order of their keys, which is the order of the chains. Of
-// a record it keeps a 64-bit hash of its call_id and, with a ledger, its place: some 30 and 100 bytes. A warehouse
-// that is being written to may look faulty at its tips: verify when the consumers have stopped, and after a crash
-// when they have run again.
+// a record it keeps a 64-bit hash of its call_id and, with a ledger, its place: a million records fit in 80 MB, with
+// a ledger in 250. A warehouse that is being written to may look faulty at its tips: verify when the consumers have
+// stopped, and after a crash when they have run again.
 func Verify(ctx context.Context, client Reader, cfg Verification) (Report, error) {
 	v := &verifier{
 		Verification: cfg,
@@ -84,8 +84,9 @@ type verifier struct {
 
 // chain is how far a shard's chain has been followed.
 type chain struct {
-	tip  Link
-	last number // of the last record whose sequence number the ledger tells
+	tip       Link
+	from, to  number // range of the link that is being read
+	lastTaken number // sequence number of the last record that the ledger tells it of
 }
 
 func (v *verifier) listLetters(ctx context.Context, at Location) error {
@@ -148,6 +149,7 @@ func (v *verifier) take(o object) {
 	v.report.add(o)
 	if o.isLink {
 		c := v.follow(o.link)
+		c.from, c.to = numberOf(o.link.First), numberOf(o.link.Last)
 		for _, line := range o.lines {
 			v.see(line.call, o.link, c)
 		}
@@ -205,13 +207,13 @@ func (v *verifier) see(call uint64, link Link, c *chain) {
 	if c == nil || !entry.certain() {
 		return
 	}
-	switch {
-	case entry.shard != link.Shard, link.First.IsZero(), entry.number.before(numberOf(link.First)), numberOf(link.Last).before(entry.number):
-		v.report.fault(Misplaced, "%s: a record with sequence number %s of %s", link.Key(), entry.number, entry.shard)
-	case entry.number.before(c.last):
-		v.report.fault(OutOfOrder, "%s: %s comes after %s", link.Key(), entry.number, c.last)
+	switch shard := v.ledger.shards[entry.shard]; {
+	case shard != link.Shard, link.First.IsZero(), entry.number.before(c.from), c.to.before(entry.number):
+		v.report.fault(Misplaced, "%s: a record with sequence number %s of %s", link.Key(), entry.number, shard)
+	case entry.number.before(c.lastTaken):
+		v.report.fault(OutOfOrder, "%s: %s comes after %s", link.Key(), entry.number, c.lastTaken)
 	default:
-		c.last = entry.number
+		c.lastTaken = entry.number
 	}
 }
 
@@ -227,7 +229,7 @@ func (v *verifier) finish() {
 	}
 	for call, entry := range v.ledger.entries {
 		if missing := int(entry.lines) - int(v.seen[call]); missing > 0 {
-			v.report.faults(Lost, missing, "sequence number %s of %s", entry.number, entry.shard)
+			v.report.faults(Lost, missing, "sequence number %s of %s", entry.number, v.ledger.shards[entry.shard])
 		}
 	}
 	for call, copies := range v.seen {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -17,15 +18,17 @@ import (
 // ledger is what a producer says it has put, by the hash of the call_id. A nil ledger knows nothing.
 type ledger struct {
 	entries map[uint64]entry
+	shards  []string
 	lines   int
 }
 
-// entry is one call_id. The zero value is one that the ledger does not have.
+// entry is one call_id. The zero value is one that the ledger does not have. There may be millions: it holds no
+// pointer, which saves memory and the garbage collector's time.
 type entry struct {
-	shard   string // one string for all entries of a shard
 	number  number // of the last line
 	lines   uint32 // acknowledged that often: each a record of its own in the stream
-	unknown uint32 // sends besides, which may have put a record or not
+	unknown uint16 // sends besides, which may have put a record or not
+	shard   uint16 // its place in ledger.shards
 }
 
 func (l *ledger) entry(call uint64) entry {
@@ -36,7 +39,7 @@ func (l *ledger) entry(call uint64) entry {
 }
 
 // mayBe is how many records with this call_id the producer can have put.
-func (e entry) mayBe() uint32 { return max(1, e.lines+e.unknown) }
+func (e entry) mayBe() uint32 { return max(1, e.lines+uint32(e.unknown)) }
 
 // certain reports that a record with this call_id must be the one at number.
 func (e entry) certain() bool { return e.lines == 1 && e.unknown == 0 }
@@ -62,7 +65,7 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 	reader := csv.NewReader(source)
 	reader.FieldsPerRecord = -1
 	l := &ledger{entries: map[uint64]entry{}}
-	shards := map[string]string{}
+	shards := map[string]uint16{}
 	var waiting []string
 	for {
 		fields, err := reader.Read()
@@ -84,7 +87,7 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 	}
 }
 
-func (l *ledger) add(fields []string, shards map[string]string, seed maphash.Seed) error {
+func (l *ledger) add(fields []string, shards map[string]uint16, seed maphash.Seed) error {
 	if len(fields) < 3 || len(fields) > 4 {
 		return fmt.Errorf("%d fields, want call_id,shard_id,sequence_number and perhaps a number of unknown sends", len(fields))
 	}
@@ -94,18 +97,21 @@ func (l *ledger) add(fields []string, shards map[string]string, seed maphash.See
 	}
 	unknown := uint64(0)
 	if len(fields) == 4 {
-		if unknown, err = strconv.ParseUint(fields[3], 10, 16); err != nil {
+		if unknown, err = strconv.ParseUint(fields[3], 10, 8); err != nil {
 			return fmt.Errorf("unknown sends: %w", err)
 		}
 	}
 	shard, ok := shards[fields[1]]
 	if !ok {
-		shard = fields[1]
-		shards[shard] = shard
+		if len(l.shards) > math.MaxUint16 {
+			return errors.New("more than 65,536 shards")
+		}
+		shard = uint16(len(l.shards))
+		shards[fields[1]], l.shards = shard, append(l.shards, fields[1])
 	}
 	call := hashOf(fields[0], seed)
 	e := l.entries[call]
-	l.entries[call] = entry{shard: shard, number: numberOf(n), lines: e.lines + 1, unknown: e.unknown + uint32(unknown)}
+	l.entries[call] = entry{shard: shard, number: numberOf(n), lines: e.lines + 1, unknown: e.unknown + uint16(unknown)}
 	l.lines++
 	return nil
 }

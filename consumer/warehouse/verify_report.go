@@ -16,7 +16,7 @@ const (
 	WrongCounts      Fault = "wrong_counts"        // an object with more or fewer lines than its metadata says
 	Unreadable       Fault = "unreadable"          // an object that cannot be decoded to its end
 	Foreign          Fault = "foreign"             // an object under the prefix that is no link
-	DeadLetterFaults Fault = "dead_letters"        // missing, of no link, or not as many or not those the link says
+	DeadLetterFaults Fault = "dead_letter_faults"  // missing, of no link, or not as many or not those the link says
 )
 
 // faultTexts are all faults in the order of the report, in words.
