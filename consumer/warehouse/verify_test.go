@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/klauspost/compress/zstd"
 
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
@@ -377,6 +378,24 @@ func TestUndecodableObjects(t *testing.T) {
 		if r := w.verify(t, false); r.Faults[warehouse.Unreadable] != 1 {
 			t.Errorf("%s: %+v", name, r)
 		}
+	}
+}
+
+func TestZstdObjects(t *testing.T) {
+	w := newWorld(t, warehouse.NDJSON)
+	key := w.keys["209"]
+	w.edit(t, key, func(body string, m map[string]string) string {
+		encoder, err := zstd.NewWriter(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m["format"] = string(warehouse.NDJSONZstd)
+		w.put(t, key+".zst", string(encoder.EncodeAll([]byte(body), nil)), m)
+		return body
+	})
+	w.remove(t, key)
+	if r := w.verify(t, true); !r.OK() || r.Records != 22 {
+		t.Errorf("%+v", r)
 	}
 }
 
