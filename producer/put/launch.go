@@ -12,7 +12,8 @@ const forever = time.Hour
 func (s *Sender) launchBatches(ctx context.Context, now time.Time) {
 	for {
 		s.fill(now)
-		due := s.draining || s.batch.full || now.Sub(s.batch.since) >= s.cfg.Linger
+		nothingToWaitFor := s.draining && len(s.backlog) == 0
+		due := s.batch.full || nothingToWaitFor || now.Sub(s.batch.since) >= s.cfg.Linger
 		if len(s.batch.units) == 0 || !due || len(s.flights) >= s.cfg.InFlight {
 			return
 		}

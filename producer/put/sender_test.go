@@ -1,0 +1,357 @@
+package put_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"example.com/callevents/producer/put"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestEverythingIsPutInFullBatches(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{Linger: 100 * time.Millisecond, InFlight: 2}, nil)
+		if err := errors.Join(b.make(5250), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		if len(b.book.entries) != 5250 || len(b.stream.calls) != 11 || b.stream.mostUp > 2 {
+			t.Errorf("%d acknowledged in %d calls %v, at most %d at once", len(b.book.entries), len(b.stream.calls), b.stream.calls, b.stream.mostUp)
+		}
+		for shardID, n := range b.Stats().PerShard {
+			if n != 1312 && n != 1313 {
+				t.Errorf("%s has %d of 5,250 records", shardID, n)
+			}
+		}
+	})
+}
+
+func TestABatchIsLimitedInBytes(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 1, put.Config{Linger: time.Second}, nil)
+		big := strings.Repeat(" ", 1<<20)
+		for n := range 9 {
+			r := put.Record{To: b.router.Next(), Born: time.Now()}
+			r.Event.CallID, r.Event.JSON = id(n), []byte(big)
+			b.made++
+			if err := b.Put(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.finish(); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		if len(b.stream.calls) != 3 {
+			t.Errorf("nine records of 1 MiB and their keys went out as %v", b.stream.calls)
+		}
+	})
+}
+
+func TestARecordLingersForOthersButNotLonger(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{Linger: 100 * time.Millisecond}, nil)
+		if err := b.make(3); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		time.Sleep(time.Second)
+		if err := b.finish(); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.stream.calls) != 1 || b.stream.records[0].at.Sub(began) != 120*time.Millisecond {
+			t.Errorf("calls %v, the first record in the stream after %s", b.stream.calls, b.stream.records[0].at.Sub(began))
+		}
+	})
+}
+
+func TestOnlyWhatWasRefusedIsSentAgainUnderItsKey(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		refusals, keys := map[string]int{}, map[string]string{}
+		b := start(t, 4, put.Config{}, func(b *bench) {
+			b.stream.refuse = func(_, data string) bool {
+				refusals[data]++
+				return strings.Contains(data, "7") && refusals[data] <= 3
+			}
+		})
+		if err := errors.Join(b.make(1000), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		for _, r := range b.stream.records {
+			if keys[r.partitionKey] != "" {
+				t.Errorf("%s is in the stream twice", r.partitionKey)
+			}
+			keys[r.partitionKey] = r.hashKey
+		}
+		stats, resent := b.Stats(), 0
+		for _, n := range refusals {
+			resent += n - 1
+		}
+		if int(stats.Resent) != resent || int(stats.Throttled) != resent || stats.PossibleDuplicates != 0 || resent != 3*271 { // 271 of the call_ids have a 7
+			t.Errorf("%d refusals, figures %+v", resent, stats)
+		}
+	})
+}
+
+// Random histories of refusals, failed calls that were or were not applied, and hangs.
+func TestNothingIsLostWhateverFails(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		seed, n := rapid.Uint64().Draw(rt, "seed"), rapid.IntRange(1, 12).Draw(rt, "shards")
+		cfg := put.Config{
+			Linger: rapid.SampledFrom([]time.Duration{0, 100 * time.Millisecond}).Draw(rt, "linger"), InFlight: rapid.IntRange(1, 8).Draw(rt, "in flight"),
+			ShardRecords: rapid.SampledFrom([]int{0, 50, 1000}).Draw(rt, "shard records"), RecordTTL: rapid.SampledFrom([]time.Duration{0, 2 * time.Second, time.Minute}).Draw(rt, "ttl"),
+			StrictOrder: rapid.Bool().Draw(rt, "strict order"), BlockAfter: rapid.SampledFrom([]time.Duration{0, time.Second}).Draw(rt, "block after"),
+		}
+		refuses, fails := rapid.Float64Range(0, 0.9).Draw(rt, "refuses"), rapid.Float64Range(0, 0.7).Draw(rt, "fails")
+		records := rapid.IntRange(0, 800).Draw(rt, "records")
+		stop := rapid.SampledFrom([]time.Duration{0, 0, time.Second}).Draw(rt, "stop after")
+		inBubble(t, func(t *testing.T) {
+			random, pauses := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
+			b := start(t, n, cfg, func(b *bench) {
+				b.stream.refuse = func(string, string) bool { return random.Float64() < refuses }
+				b.stream.fail = func() (error, bool) {
+					return []error{errors.New("connection reset"), &types.LimitExceededException{}, &types.InternalFailureException{}}[random.IntN(3)], random.IntN(2) == 0
+				}
+				failing := b.stream.fail
+				b.stream.fail = func() (error, bool) {
+					if random.Float64() >= fails {
+						return nil, false
+					}
+					err, applied := failing()
+					var limit *types.LimitExceededException
+					return err, applied && !errors.As(err, &limit)
+				}
+			})
+			if stop > 0 {
+				time.AfterFunc(stop, func() { b.cancel(errors.New("drain")) })
+			}
+			for range records / 100 {
+				_ = b.make(100) // once stopped, it spills
+				time.Sleep(time.Duration(pauses.IntN(100)) * time.Millisecond)
+			}
+			if err := b.finish(); err != nil && stop == 0 {
+				t.Errorf("Run: %v", err)
+			}
+			b.verify(t)
+		})
+		if t.Failed() {
+			rt.FailNow()
+		}
+	})
+}
+
+func TestRecordsOlderThanTheirTTLAreSpilled(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{RecordTTL: 10 * time.Second}, func(b *bench) {
+			b.stream.refuse = func(shardID, _ string) bool { return strings.HasSuffix(shardID, "2") }
+		})
+		began := time.Now()
+		if err := errors.Join(b.make(100), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		if took := time.Since(began); len(b.spilled.events) != 25 || took < 10*time.Second || took > 16*time.Second {
+			t.Errorf("%d of 100 spilled after %s", len(b.spilled.events), took)
+		}
+		if calls := len(b.stream.calls); calls > 30 {
+			t.Errorf("%d calls in 10 s for one shard that refuses: no backoff", calls)
+		}
+	})
+}
+
+func TestAShardGetsNoMoreThanItsLimits(t *testing.T) {
+	cfg := put.Config{ShardRecords: 1000, ShardBytes: 1e6, InFlight: 8, Linger: 50 * time.Millisecond}
+	for name, run := range map[string]struct {
+		padding, records int
+		takes            time.Duration // what the limit makes of it, less the full bucket at the start
+	}{
+		"records": {0, 22_000, 10900 * time.Millisecond},
+		"bytes":   {10_000, 1000, 4 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := start(t, 2, cfg, func(b *bench) { b.padding = run.padding })
+				began := time.Now()
+				if err := errors.Join(b.make(run.records), b.finish()); err != nil {
+					t.Fatal(err)
+				}
+				b.verify(t)
+				var records, bytes int
+				for _, r := range b.stream.records {
+					if !strings.HasSuffix(r.shardID, "0") {
+						continue
+					}
+					records, bytes = records+1, bytes+len(r.data)+len(r.partitionKey)
+					// At the start the buckets are full: a tenth of a second's records, a record of the largest size.
+					elapsed := r.at.Sub(began).Seconds()
+					if float64(records) > 101+elapsed*float64(cfg.ShardRecords) || float64(bytes) > 1<<20+elapsed*float64(cfg.ShardBytes) {
+						t.Fatalf("after %.3f s the shard has %d records, %d bytes", elapsed, records, bytes)
+					}
+				}
+				if took := time.Since(began); took < run.takes || took > run.takes+500*time.Millisecond {
+					t.Errorf("took %s, want %s: the limit is not used", took, run.takes)
+				}
+			})
+		})
+	}
+}
+
+func TestAStopSpillsWhatIsLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{InFlight: 2}, func(b *bench) { b.stream.latency = time.Hour }) // until its context ends
+		if err := b.make(2000); err != nil {
+			t.Fatal(err)
+		}
+		b.cancel(errors.New("no more time"))
+		if err := <-b.err; err == nil || !strings.Contains(err.Error(), "no more time") {
+			t.Errorf("Run: %v", err)
+		}
+		if err := b.make(1); !errors.Is(err, put.ErrStopped) {
+			t.Errorf("Put after the end: %v", err)
+		}
+		b.verify(t)
+		if stats := b.Stats(); len(b.spilled.events) != 2001 || stats.PossibleDuplicates == 0 {
+			t.Errorf("%d spilled, figures %+v", len(b.spilled.events), stats)
+		}
+	})
+}
+
+func TestACallThatHangsIsGivenUpAndSentAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 1, put.Config{}, func(b *bench) { b.stream.latency = time.Hour })
+		if err := b.make(1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(14 * time.Second)
+		b.stream.answerAtOnce()
+		if err := b.finish(); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		if stats := b.Stats(); stats.Records != 1 || stats.PossibleDuplicates != 1 || stats.FailedCalls != 1 {
+			t.Errorf("figures %+v", stats)
+		}
+	})
+}
+
+func TestWhatNoRetryCanCureEndsTheRun(t *testing.T) {
+	for name, prepare := range map[string]func(*bench){
+		"no such stream": func(b *bench) {
+			b.stream.fail = func() (error, bool) { return &types.ResourceNotFoundException{}, false }
+		},
+		"no permission": func(b *bench) {
+			b.stream.fail = func() (error, bool) { return &types.AccessDeniedException{}, false }
+		},
+		"ledger": func(b *bench) { b.book.err = errors.New("disk full") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := start(t, 4, put.Config{}, prepare)
+				_ = b.make(100)
+				if err := b.finish(); err == nil {
+					t.Error("Run returned nil")
+				}
+				b.verify(t)
+			})
+		})
+	}
+}
+
+func TestASpillThatCannotBeWrittenIsCountedAsLoss(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 1, put.Config{RecordTTL: time.Second}, func(b *bench) {
+			b.spilled.err = errors.New("disk full")
+			b.stream.refuse = func(string, string) bool { return true }
+		})
+		_ = b.make(3)
+		if err := b.finish(); err != nil {
+			t.Error(err)
+		}
+		if stats := b.Stats(); stats.Lost != 3 || stats.Spilled != 0 {
+			t.Errorf("figures %+v", stats)
+		}
+	})
+}
+
+func TestPutBlocksWhenTooMuchIsUnsentAndWhileTheOldestIsTooOld(t *testing.T) {
+	for name, blockAfter := range map[string]time.Duration{"too much": 0, "too old": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				b := start(t, 1, put.Config{BlockAfter: blockAfter}, func(b *bench) { b.stream.latency = 5 * time.Second })
+				blocked := make(chan error)
+				go func() { blocked <- b.make(20_600) }()
+				time.Sleep(1500 * time.Millisecond)
+				synctest.Wait()
+				if blockAfter > 0 {
+					time.Sleep(time.Second) // the oldest is old now, and nothing is accepted until the call is back
+				}
+				before := b.Stats().Unsent
+				if before > 20_000 || (blockAfter == 0 && before < 20_000) {
+					t.Errorf("%d records accepted", before)
+				}
+				time.Sleep(time.Second)
+				if after := b.Stats().Unsent; after != before {
+					t.Errorf("%d records accepted, a second later %d", before, after)
+				}
+				if err := errors.Join(<-blocked, b.finish()); err != nil {
+					t.Error(err)
+				}
+				b.verify(t)
+			})
+		})
+	}
+}
+
+func TestAReshardIsNoticed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{}, func(b *bench) { b.stream.shards = shards(8) }) // routed by the old map
+		if err := errors.Join(b.make(400), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		if len(b.misrouted) < 200 || b.misrouted[0] != 1 || len(b.Stats().PerShard) != 8 {
+			t.Errorf("%d misroutings seen, records on %d shards", len(b.misrouted), len(b.Stats().PerShard))
+		}
+	})
+}
+
+// In strict order each shard has its records in the order of their making, whatever fails, and each put names the
+// one before.
+func TestStrictOrder(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		random, last := rand.New(rand.NewPCG(5, 5)), map[string]string{}
+		b := start(t, 3, put.Config{StrictOrder: true, InFlight: 8}, func(b *bench) {
+			b.stream.refuse = func(string, string) bool { return random.Float64() < 0.4 }
+			b.stream.check = func(in *kinesis.PutRecordInput) {
+				if in.SequenceNumberForOrdering != nil {
+					last[*in.PartitionKey] = *in.SequenceNumberForOrdering
+				}
+			}
+		})
+		if err := errors.Join(b.make(300), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		before := map[string]stored{}
+		for _, r := range b.stream.records {
+			if previous, ok := before[r.shardID]; ok && (previous.partitionKey >= r.partitionKey || last[r.partitionKey] != sequence(previous)) {
+				t.Errorf("%s (ordered after %s) follows %v", r.partitionKey, last[r.partitionKey], previous)
+			}
+			before[r.shardID] = r
+		}
+		if len(b.stream.records) != 300 || b.stream.mostUp > 3 {
+			t.Errorf("%d records, %d calls at once", len(b.stream.records), b.stream.mostUp)
+		}
+	})
+}
