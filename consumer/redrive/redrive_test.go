@@ -3,6 +3,7 @@ package redrive_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -173,12 +174,9 @@ func TestKeysAreKeptWhereTheStreamTakesThem(t *testing.T) {
 }
 
 func TestLargeEntriesGoInRequestsOfTheirOwn(t *testing.T) {
-	var entries []warehouse.DeadLetter
-	for range 2 {
-		entries = append(entries, entry(transform.NotJSON, strings.Repeat("x", 3<<20)))
-	}
+	data := base64.StdEncoding.EncodeToString(make([]byte, 3<<20))
 	s := &stream{}
-	sum, err := run(t, newBucket(t, map[string][]warehouse.DeadLetter{"dt=2026-11-24/x": entries}), s, redrive.Config{})
+	sum, err := run(t, listed{strings.Repeat(`{"partition_key":"k","data":"`+data+"\"}\n", 2)}, s, redrive.Config{})
 	if err != nil || sum.Put != 2 || s.calls != 2 {
 		t.Errorf("put %d in %d calls, %v", sum.Put, s.calls, err)
 	}
