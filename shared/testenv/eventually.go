@@ -6,7 +6,7 @@ import (
 )
 
 // eventualTimeout is long, since the machine that runs the tests may be busy; a passing test never waits for it.
-const eventualTimeout = 60 * time.Second
+const eventualTimeout = 2 * time.Minute
 
 // Eventually waits until ok holds, asking every 20 ms, and ends the test with what is wrong if it never does.
 func Eventually(t testing.TB, wrong string, ok func() bool) {

@@ -1,0 +1,260 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.com/callevents/shared/testenv"
+	"example.com/callevents/shared/testenv/children"
+	"example.com/callevents/shared/testenv/servers"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
+
+const (
+	prefix       = "records/"
+	errorsPrefix = "errors/"
+	stopGrace    = 30 * time.Second
+)
+
+// pipeline is a stream, a lease table and a bucket of one test, and the programs that work on them.
+type pipeline struct {
+	*testing.T
+	env                 []string
+	stream, app, bucket string
+	ledger              string
+}
+
+func newPipeline(t *testing.T, kinesisURL string) *pipeline {
+	endpoints := servers.Endpoints{Kinesis: kinesisURL, DynamoDB: testenv.DynamoDB(t), S3: testenv.S3(t)}
+	return &pipeline{
+		T:      t,
+		env:    endpoints.Environ(),
+		stream: testenv.Name(t, "stream"),
+		app:    testenv.Name(t, "app"),
+		bucket: testenv.Bucket(t),
+		ledger: filepath.Join(t.TempDir(), "ledger.csv"),
+	}
+}
+
+// program is a running binary. Its test fails if it panics or races.
+type program struct {
+	*children.Child
+	p    *pipeline
+	name string
+}
+
+func (p *pipeline) start(name, binary string, args ...string) program {
+	p.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Env = p.env
+	out := &log{p: p, name: name}
+	cmd.Stdout, cmd.Stderr = out, out
+	child, err := children.Start(cmd)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.Cleanup(child.Kill)
+	return program{child, p, name}
+}
+
+func (p *pipeline) producer(rate, count int) program {
+	return p.start("producer", testenv.Build(p, "./producer"), "--stream", p.stream, "--ledger", p.ledger,
+		"--spill", p.ledger+".spill", "--rate", strconv.Itoa(rate), "--count", strconv.Itoa(count))
+}
+
+// consumer uses short intervals, so that many objects are cut and leases move while the records flow.
+func (p *pipeline) consumer(name string) program {
+	return p.start(name, testenv.Build(p, "./consumer"), "--stream", p.stream, "--app", p.app, "--worker-id", name,
+		"--bucket", p.bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix,
+		"--flush-interval", "500ms", "--lease-duration", "3s", "--sync-interval", "200ms")
+}
+
+// terminate sends SIGTERM and wants a clean exit.
+func (c program) terminate() {
+	c.p.Helper()
+	if err := c.Stop(stopGrace); err != nil {
+		c.p.Errorf("%s did not stop cleanly: %v", c.name, err)
+	}
+}
+
+// finish waits until the program ends by itself and wants a clean exit.
+func (c program) finish() {
+	c.p.Helper()
+	select {
+	case <-c.Ended():
+		if err := c.Wait(); err != nil {
+			c.p.Fatalf("%s: %v", c.name, err)
+		}
+	case <-time.After(2 * time.Minute):
+		c.p.Fatalf("%s does not end", c.name)
+	}
+}
+
+// stored returns the records in all objects, by their metadata.
+func (p *pipeline) stored() (records int) {
+	p.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	client := testenv.S3Client(p)
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &p.bucket, Prefix: aws.String(prefix + "dt=")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			p.Fatal(err)
+		}
+		for _, object := range page.Contents {
+			head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &p.bucket, Key: object.Key})
+			if err != nil {
+				p.Fatal(err)
+			}
+			n, err := strconv.Atoi(head.Metadata["records"])
+			if err != nil {
+				p.Fatalf("%s: metadata %v", *object.Key, head.Metadata)
+			}
+			records += n
+		}
+	}
+	return records
+}
+
+// awaitStored waits until at least n records are in objects.
+func (p *pipeline) awaitStored(n int) {
+	p.Helper()
+	testenv.Eventually(p, "fewer than "+strconv.Itoa(n)+" records were warehoused", func() bool { return p.stored() >= n })
+}
+
+// awaitOwners waits until each of the workers owns at least one shard.
+func (p *pipeline) awaitOwners(workers ...string) {
+	p.Helper()
+	testenv.Eventually(p, "not all of "+strings.Join(workers, ", ")+" own shards", func() bool {
+		owners := p.owners()
+		for _, worker := range workers {
+			if !strings.Contains(owners, worker) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// owners lists the owners of shards; a worker's id begins with the name it was given.
+func (p *pipeline) owners() (owners string) {
+	p.Helper()
+	rows, err := testenv.DynamoDBClient(p).Scan(context.Background(), &dynamodb.ScanInput{TableName: &p.app})
+	if err != nil {
+		return "" // not there yet
+	}
+	for _, row := range rows.Items {
+		if owner, ok := row["AssignedTo"].(*types.AttributeValueMemberS); ok {
+			owners += owner.Value + " "
+		}
+	}
+	return owners
+}
+
+// verify runs scripts/verify as a user does, and wants every record exactly once and nothing off.
+func (p *pipeline) verify(records int) {
+	p.Helper()
+	cmd := exec.Command(testenv.Build(p, "./scripts/verify"), "--bucket", p.bucket, "--prefix", prefix,
+		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--json")
+	cmd.Env = p.env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		p.Errorf("verify: %v\n%s", err, stderr.String())
+	}
+	var report struct {
+		Records     int
+		DeadLetters int `json:"dead_letters"`
+		Resent      int
+		NotInLedger int `json:"not_in_ledger"`
+		Faults      map[string]int
+	}
+	if err := json.Unmarshal(out, &report); err != nil {
+		p.Fatalf("verify: %v in %s", err, out)
+	}
+	if report.Records != records || report.DeadLetters+report.Resent+report.NotInLedger != 0 {
+		p.Errorf("want %d records and nothing else in\n%s", records, out)
+	}
+	for _, fault := range []string{"lost", "duplicates", "out_of_order"} {
+		if n, checked := report.Faults[fault]; n != 0 || !checked {
+			p.Errorf("%s: %d, checked: %v", fault, n, checked)
+		}
+	}
+	p.verifySpread(records)
+}
+
+var shardID = regexp.MustCompile(`shardId-\d+`)
+
+// verifySpread reads the ledger: all records are in it, and no two of the four shards differ by more than one.
+func (p *pipeline) verifySpread(records int) {
+	p.Helper()
+	data, err := os.ReadFile(p.ledger)
+	if err != nil {
+		p.Fatal(err)
+	}
+	counts := make(map[string]int)
+	for _, shard := range shardID.FindAllString(string(data), -1) {
+		counts[shard]++
+	}
+	if lines := bytes.Count(data, []byte("\n")); lines != records {
+		p.Errorf("%d lines in the ledger, want %d", lines, records)
+	}
+	for _, n := range counts {
+		if len(counts) != 4 || n != records/4 && n != (records+3)/4 {
+			p.Errorf("records by shard %v: want an even spread over 4", counts)
+			break
+		}
+	}
+}
+
+// log passes a program's lines on to the test and fails it where a line should not be there.
+type log struct {
+	p    *pipeline
+	name string
+	mu   sync.Mutex
+	line []byte
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for lines := bufio.NewReader(bytes.NewReader(b)); ; {
+		part, err := lines.ReadBytes('\n')
+		l.line = append(l.line, part...)
+		if err == io.EOF {
+			return len(b), nil
+		}
+		l.p.Logf("%s: %s", l.name, bytes.TrimRight(l.line, "\n"))
+		if bytes.Contains(l.line, []byte("DATA RACE")) || bytes.HasPrefix(l.line, []byte("panic:")) {
+			l.p.Errorf("%s: %s", l.name, l.line)
+		}
+		l.line = nil
+	}
+}
+
+func (c program) kill() {
+	c.p.Helper()
+	c.Signal(syscall.SIGKILL)
+	<-c.Ended()
+}
