@@ -35,12 +35,12 @@ type Watcher struct {
 	lister  Lister
 	shards  Map
 	log     logrus.FieldLogger
-	suspect chan struct{} // holds one: any number of suspicions make one reading
+	suspect chan uint64 // map version; holds one: any number of suspicions make one reading
 }
 
 // NewWatcher returns a watcher that reads nothing until Load or Run.
 func NewWatcher(lister Lister, shards Map, log logrus.FieldLogger) *Watcher {
-	return &Watcher{lister: lister, shards: shards, log: log, suspect: make(chan struct{}, 1)}
+	return &Watcher{lister: lister, shards: shards, log: log, suspect: make(chan uint64, 1)}
 }
 
 // Load reads the first map. A listing that is in the middle of a reshard is tried again for a while.
@@ -53,7 +53,7 @@ func (w *Watcher) Load(ctx context.Context) error {
 			w.shards.Use(shards)
 			return nil
 		}
-		if !errors.Is(err, ErrIncomplete) || !sleep(ctx, minRefresh, nil) {
+		if !errors.Is(err, ErrIncomplete) || !sleep(ctx, minRefresh) {
 			return fmt.Errorf("read shard map: %w", err)
 		}
 	}
@@ -66,14 +66,14 @@ func (w *Watcher) Misrouted(mapVersion uint64) {
 		return
 	}
 	select {
-	case w.suspect <- struct{}{}:
+	case w.suspect <- mapVersion:
 	default:
 	}
 }
 
 // Run reads the map again as told above until ctx is done. A reading that fails leaves the map as it was.
 func (w *Watcher) Run(ctx context.Context) error {
-	for sleep(ctx, minRefresh, nil) && sleep(ctx, refreshInterval-rand.N(refreshInterval/2), w.suspect) {
+	for sleep(ctx, minRefresh) && w.await(ctx, refreshInterval-rand.N(refreshInterval/2)) {
 		shards, err := w.lister.Shards(ctx)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -89,15 +89,32 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// sleep reports false if ctx ended; early, if not nil, ends the sleep before its time.
-func sleep(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+// await ends after d, or as soon as the map in use is under suspicion. It reports false if ctx ended.
+func (w *Watcher) await(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return true
+		case version := <-w.suspect:
+			if version >= w.shards.Version() { // not replaced while the suspicion waited
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// sleep reports false if ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-early:
+		return true
 	case <-ctx.Done():
 		return false
 	}
-	return true
 }
