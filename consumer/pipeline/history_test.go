@@ -24,8 +24,10 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	_ = flag.Set("rapid.nofailfile", "true") // the message has it all,
+	_ = flag.Set("rapid.shrinktime", "1ns")  // and shorten is better at it
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("2000")
+		_ = f.Value.Set("2000") // TestEveryRuleIsNeeded runs more
 	}
 	os.Exit(m.Run())
 }
@@ -111,13 +113,7 @@ func (w *world) step(op, arg byte) {
 			w.log("%d  acquires the lease, %+v", v.id, w.row)
 		}
 	case op == 15 && len(w.workers) > 0:
-		if v := w.workers[int(arg)%len(w.workers)]; arg&128 == 0 {
-			w.log("%d  dies", v.id)
-			v.kill()
-		} else if v.id != w.row.owner {
-			w.log("%d  learns that it has lost the lease", v.id)
-			v.lose()
-		}
+		w.disturb(w.workers[int(arg)%len(w.workers)], arg/64)
 	case op == 16 && len(w.stream.records) > w.stream.trimmed:
 		w.stream.trimmed += int(arg) % (len(w.stream.records) - w.stream.trimmed + 1)
 		w.log("-  trimmed: %d", w.stream.trimmed)
@@ -129,6 +125,21 @@ func (w *world) step(op, arg byte) {
 	case op == 19:
 		w.stream.nextDay(int(arg)%3 + 1)
 		w.log("-  day %d, trimmed: %d", w.stream.day, w.stream.trimmed)
+	}
+}
+
+// disturb does to a worker what a person or a lost lease does.
+func (w *world) disturb(v *worker, how byte) {
+	switch {
+	case how < 2:
+		w.log("%d  dies", v.id)
+		v.kill()
+	case how == 2:
+		w.log("%d  is to stop", v.id)
+		v.term()
+	case v.id != w.row.owner:
+		w.log("%d  learns that it has lost the lease", v.id)
+		v.lose()
 	}
 }
 
@@ -163,7 +174,7 @@ func (w *world) settle() error {
 	}
 	w.log("-  settle")
 	v := w.acquire()
-	for range 10_000 {
+	for range 2_000 {
 		w.wait()
 		requests := w.network.requests()
 		switch {
@@ -181,8 +192,8 @@ func (w *world) settle() error {
 // check reads the objects as their users do.
 func (w *world) check() error {
 	links, err := w.links()
-	if err != nil {
-		return err
+	if err != nil || w.bucket.harmed != nil {
+		return errors.Join(err, w.bucket.harmed)
 	}
 	seen := make([]int, len(w.stream.users)+1)
 	for i, l := range links {

@@ -177,25 +177,35 @@ func (s *Shard) take(ctx context.Context, record *types.Record, at sequence.Numb
 			return false, err
 		}
 	}
-	before := s.Position()
-	day := warehouse.Day(aws.ToTime(record.ApproximateArrivalTimestamp))
-	for s.repairing == nil && day > s.batch.Place().Day {
-		if err := s.flush(ctx, day, causeDay); err != nil || s.Position() != before {
-			return err == nil, err
+	if s.repairing == nil {
+		if moved, err := s.cutDay(ctx, record); moved || err != nil {
+			return moved, err
 		}
 	}
 	if err := s.append(record, at); err != nil {
 		return false, err
 	}
-	switch cause := s.full(); {
+	cause := s.full()
+	switch {
 	case s.repairing != nil && at == s.repairing.Last:
 		return false, s.repaired(ctx)
 	case s.repairing != nil || cause == "":
 		return false, nil
-	default:
-		err := s.flush(ctx, s.batch.Place().Day, cause)
-		return s.Position() != at, err
 	}
+	err = s.flush(ctx, s.batch.Place().Day, cause)
+	return s.Position() != at, err
+}
+
+// cutDay ends the batch, and the chain's day, if the record arrived on a later one. It takes more than one link if
+// another writer's stands in the way that does not change the day.
+func (s *Shard) cutDay(ctx context.Context, record *types.Record) (moved bool, err error) {
+	before := s.Position()
+	day := warehouse.Day(aws.ToTime(record.ApproximateArrivalTimestamp))
+	for day > s.batch.Place().Day && !moved && err == nil {
+		err = s.flush(ctx, day, causeDay)
+		moved = s.repairing != nil || s.Position() != before
+	}
+	return moved, err
 }
 
 // append takes a record's user records apart. They share one sequence number, so they stay in one batch, whatever

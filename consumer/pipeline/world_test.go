@@ -41,7 +41,8 @@ type row struct {
 type worker struct {
 	world *world
 	id    int
-	kill  context.CancelFunc
+	kill  context.CancelFunc // SIGKILL
+	term  context.CancelFunc // SIGTERM, while something is under way: drain
 	ended chan struct{}
 
 	mu       sync.Mutex
@@ -117,7 +118,8 @@ const flushInterval = 30 * time.Second
 // acquire starts a worker that takes the lease, whoever has it.
 func (w *world) acquire() *worker {
 	ctx, kill := context.WithCancel(context.Background())
-	v := &worker{world: w, id: len(w.workers) + 1, kill: kill, deadline: time.Now().Add(1000 * time.Hour),
+	work, term := context.WithCancel(ctx)
+	v := &worker{world: w, id: len(w.workers) + 1, kill: kill, term: term, deadline: time.Now().Add(1000 * time.Hour),
 		done: make(chan struct{}), ended: make(chan struct{})}
 	w.workers = append(w.workers, v)
 	w.row.owner = v.id
@@ -133,7 +135,12 @@ func (w *world) acquire() *worker {
 	from := w.row
 	w.running.Go(func() {
 		defer close(v.ended)
-		if err := v.run(ctx, shard, from); err != nil {
+		err := v.run(work, shard, from)
+		if work.Err() != nil && ctx.Err() == nil {
+			w.log("      worker %d drains: %v", v.id, err)
+			err = shard.Drain(ctx)
+		}
+		if err != nil {
 			w.log("      worker %d ends: %v", v.id, err)
 		}
 	})
