@@ -1,0 +1,303 @@
+package main_test
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/awslabs/kinesis-aggregation/go/v2/deaggregator"
+
+	"example.com/callevents/shared/testenv"
+	"example.com/callevents/shared/testenv/faults"
+)
+
+func TestEveryRecordIsInTheStreamAndInTheLedger(t *testing.T) {
+	r := newRig(t)
+	r.run(0, "--rate", "max", "--count", "2001", "--shards", "3")
+	r.run(0, "--rate", "100", "--count", "50", "--shards", "5") // the stream is used as it is, the ledger goes on
+	if beyond := r.verify(); len(beyond) > 0 || len(r.ledger()) != 2051 {
+		t.Errorf("%d in the ledger, %d in the stream only", len(r.ledger()), len(beyond))
+	}
+	if s := r.summary(); s.Records != 50 || s.Resent != 0 || s.Skipped != 0 {
+		t.Errorf("summary %+v", s)
+	}
+	r.wantSpread(r.summary().PerShard, 3)
+}
+
+func TestASecondImplementationOfKinesis(t *testing.T) {
+	r := newRig(t)
+	r.endpoint = testenv.KinesisLocal(t)
+	r.client = kinesis.NewFromConfig(testenv.Config(r.endpoint))
+	r.run(0, "--rate", "max", "--count", "202")
+	if beyond := r.verify(); len(beyond) > 0 || len(r.ledger()) != 202 {
+		t.Errorf("%d in the ledger, %d in the stream only", len(r.ledger()), len(beyond))
+	}
+	r.wantSpread(r.summary().PerShard, 4)
+}
+
+func TestASignalEndsTheRunInOrder(t *testing.T) {
+	r := newRig(t)
+	p := r.start("", "--rate", "200")
+	r.awaitLedger(100)
+	p.Signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if beyond := r.verify(); len(beyond) > 0 {
+		t.Errorf("%d records are in the stream and not in the ledger", len(beyond))
+	}
+	if s := r.summary(); int(s.Records) != len(r.ledger()) || !strings.Contains(p.stdout.String(), fmt.Sprintf("%d in ", s.Records)) {
+		t.Errorf("%d in the ledger, summary %+v\n%s", len(r.ledger()), s, p.stdout.String())
+	}
+	r.wantSpread(r.summary().PerShard, 4)
+}
+
+func TestTheLedgerSurvivesSIGKILL(t *testing.T) {
+	r := newRig(t)
+	p := r.start("", "--rate", "2000", "--in-flight", "2")
+	r.awaitLedger(1000)
+	p.Kill()
+	if beyond := r.verify(); len(beyond) > 2*500 {
+		t.Errorf("%d records of two calls in flight are missing in the ledger", len(beyond))
+	}
+}
+
+func TestAReshardIsFollowed(t *testing.T) {
+	r := newRig(t)
+	p := r.start("", "--rate", "200", "--shards", "2")
+	r.awaitLedger(100)
+	_, err := r.client.SplitShard(t.Context(), &kinesis.SplitShardInput{StreamName: &r.stream, ShardToSplit: aws.String("shardId-000000000000"), NewStartingHashKey: aws.String("1000")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The lower child has 1,000 hash keys of 2^127: only routing can reach it.
+	testenv.Eventually(t, "the new shards get no records", func() bool {
+		return strings.Contains(p.stderr.String(), "the stream was resharded")
+	})
+	seen := len(r.ledger())
+	r.awaitLedger(seen + 300)
+	p.Signal(syscall.SIGINT)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if beyond := r.verify(); len(beyond) > 0 {
+		t.Errorf("%d records are in the stream and not in the ledger", len(beyond))
+	}
+	if low := r.summary().PerShard["shardId-000000000002"]; low < 90 {
+		t.Errorf("the lower child has %d of more than 300 records", low)
+	}
+}
+
+func TestThrottledCallsAndLostAnswers(t *testing.T) {
+	r := newRig(t)
+	proxy := r.throughProxy()
+	proxy.Add(faults.Rule{Operation: "PutRecords", Skip: 1, Times: 3, Fault: faults.JSONError(400, "ProvisionedThroughputExceededException")})
+	proxy.Add(faults.Rule{Operation: "PutRecords", Skip: 3, Times: 2, Fault: faults.Lose(faults.Drop())})
+	proxy.Add(faults.Rule{Operation: "PutRecords", Skip: 6, Times: 2, Fault: faults.Drop()})
+	r.run(0, "--rate", "200", "--count", "400")
+	beyond, s := r.verify(), r.summary()
+	if len(r.ledger()) != 400 || s.Throttled == 0 || s.PossibleDuplicates == 0 || s.FailedCalls != 7 {
+		t.Errorf("%d in the ledger, summary %+v", len(r.ledger()), s)
+	}
+	twice := 0
+	for _, n := range beyond {
+		twice += n
+	}
+	if twice == 0 || twice > int(s.PossibleDuplicates) {
+		t.Errorf("%d duplicates in the stream, %d possible ones counted", twice, s.PossibleDuplicates)
+	}
+}
+
+// The server is gone for longer than the record TTL; later it is back, and what was spilled is put.
+func TestWhatCannotBePutIsSpilledAndResent(t *testing.T) {
+	r := newRig(t)
+	proxy := r.throughProxy()
+	p := r.start("", "--rate", "100", "--count", "600", "--record-ttl", "1s")
+	r.awaitLedger(100)
+	proxy.Down()
+	if code := p.wait(); code != 3 {
+		t.Errorf("exit code %d, want 3", code)
+	}
+	s := r.summary()
+	if err := proxy.Up(); err != nil {
+		t.Fatal(err)
+	}
+	r.run(0, "resend", "--rate", "max")
+	if again := r.summary(); again.Records != s.Spilled || s.Records+s.Spilled != 600 {
+		t.Errorf("first %+v, then %+v", s, again)
+	}
+	beyond := r.verify()
+	if len(r.ledger()) != 600 || len(beyond) > int(s.PossibleDuplicates) {
+		t.Errorf("%d in the ledger, %d beyond, %d possible duplicates", len(r.ledger()), len(beyond), s.PossibleDuplicates)
+	}
+	if files, err := fs.Glob(os.DirFS(r.dir), "spill*"); len(files) > 0 || err != nil {
+		t.Errorf("left behind: %v %v", files, err)
+	}
+	r.run(0, "resend") // nothing there
+}
+
+// A resend that is stopped leaves what it did not put to the next one, and only that.
+func TestAStoppedResendGoesOnWhereItStopped(t *testing.T) {
+	r := newRig(t)
+	if err := os.WriteFile(r.path("spill.ndjson"), []byte(r.lines(600)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := r.start("", "resend", "--rate", "100")
+	r.awaitLedger(100)
+	p.Signal(syscall.SIGINT)
+	if code := p.wait(); code != 3 {
+		t.Errorf("exit code %d, want 3", code)
+	}
+	if n := len(r.ledger()); n >= 600 {
+		t.Fatalf("%d were put before the signal", n)
+	}
+	r.run(0, "resend", "--rate", "max")
+	if beyond := r.verify(); len(r.ledger()) != 600 || len(beyond) > 0 {
+		t.Errorf("%d in the ledger, %d twice", len(r.ledger()), len(beyond))
+	}
+}
+
+func TestEventsFromStandardInputAndFromAFile(t *testing.T) {
+	r := newRig(t)
+	p := r.start(r.lines(100)+"no event\n", "--input", "-", "--rate", "max")
+	if code := p.wait(); code != 3 || !strings.Contains(p.stderr.String(), `"line":101`) {
+		t.Errorf("exit code %d, want 3 for a rejected line:\n%s", code, p.stderr.String())
+	}
+	if s := r.summary(); s.Records != 100 || s.Rejected != 1 {
+		t.Errorf("summary %+v", s)
+	}
+	more := strings.ReplaceAll(r.lines(100), "line-", "more-")
+	if err := os.WriteFile(r.path("feed"), []byte(more), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.run(0, "--input", "feed", "--rate", "max", "--count", "90")
+	if beyond := r.verify(); len(beyond) > 0 || len(r.ledger()) != 190 {
+		t.Errorf("%d in the ledger, %d in the stream only", len(r.ledger()), len(beyond))
+	}
+	for _, one := range r.records() {
+		if !strings.Contains(r.lines(100)+more, string(one.Data)+"\n") {
+			t.Errorf("the stream has %q", one.Data)
+		}
+	}
+}
+
+// The library that most consumers use takes the containers apart, too.
+func TestAggregatedRecordsAreReadBackByTheLibrary(t *testing.T) {
+	r := newRig(t)
+	r.run(0, "--rate", "max", "--count", "4000", "--aggregate", "--linger", "1s")
+	var raw []types.Record
+	for _, one := range r.records() {
+		raw = append(raw, one.Record)
+	}
+	single, err := deaggregator.DeaggregateRecords(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := r.ledger()
+	for _, one := range single {
+		if entries[*one.PartitionKey] == nil || !strings.Contains(string(one.Data), *one.PartitionKey) {
+			t.Errorf("%q is not in the ledger, or not with %.60q", *one.PartitionKey, one.Data)
+		}
+		delete(entries, *one.PartitionKey)
+	}
+	if len(single) != 4000 || len(entries) > 0 || len(raw) > 200 {
+		t.Errorf("%d records, %d of the ledger missing, in %d records of the stream", len(single), len(entries), len(raw))
+	}
+	r.wantSpread(r.summary().PerShard, 4)
+}
+
+func TestStrictOrderKeepsTheOrderOfTheInput(t *testing.T) {
+	r := newRig(t)
+	if err := os.WriteFile(r.path("feed"), []byte(r.lines(300)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.throughProxy().Add(faults.Rule{Operation: "PutRecord", Share: 0.2, Fault: faults.JSONError(400, "ProvisionedThroughputExceededException")})
+	r.run(0, "--input", "feed", "--rate", "max", "--strict-order")
+	last := map[string]int{}
+	for _, one := range r.records() {
+		var n int
+		fmt.Sscanf(*one.PartitionKey, "line-%d", &n)
+		if before, ok := last[one.shardID]; ok && before >= n {
+			t.Errorf("line %d follows line %d in %s", n, before, one.shardID)
+		}
+		last[one.shardID] = n
+	}
+	if beyond := r.verify(); len(beyond) > 0 || len(r.ledger()) != 300 {
+		t.Errorf("%d in the ledger, %d in the stream only", len(r.ledger()), len(beyond))
+	}
+}
+
+func TestMetricsAndHealth(t *testing.T) {
+	r := newRig(t)
+	p := r.start("", "--rate", "100", "--http", "127.0.0.1:0")
+	r.awaitLedger(50)
+	address := regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(p.stderr.String())
+	if address == nil {
+		t.Fatal("the address is not logged")
+	}
+	for path, want := range map[string]string{"/healthz": `^ok`, "/metrics": `(?s)callevents_producer_records_total \d+.*callevents_producer_shard_records_total\{shard_id="shardId-000000000003"\} \d\d`} {
+		answer, err := http.Get("http://" + address[1] + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK || !regexp.MustCompile(want).Match(body) {
+			t.Errorf("%s: %s %v\n%s", path, answer.Status, err, body)
+		}
+	}
+	p.Signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestWrongFlagsAreReportedTogether(t *testing.T) {
+	r := newRig(t)
+	p := r.run(2, "--rate=-1", "--shards=0", "--aggregate", "--strict-order", "--retention=1h", "--on-stall=wait", "--stream-arn=x", "--log-level=loud", "--input=summary.json")
+	for _, want := range []string{"--rate", "--shards", "--aggregate", "--retention", "--on-stall", "--stream-arn", "--log-level", "summary.json"} {
+		if !strings.Contains(p.stderr.String(), want) {
+			t.Errorf("%s is not reported:\n%s", want, p.stderr.String())
+		}
+	}
+	if p := r.run(2, "--no-such-flag"); !strings.Contains(p.stderr.String(), "--help") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+}
+
+func TestARunThatCannotBeginSaysWhy(t *testing.T) {
+	r := newRig(t)
+	r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: faults.JSONError(400, "AccessDeniedException")})
+	if p := r.run(1); !strings.Contains(p.stderr.String(), "kinesis:DescribeStreamSummary") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+}
+
+func (r *rig) throughProxy() *faults.Proxy {
+	r.t.Helper()
+	proxy, err := faults.Listen(r.endpoint)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(proxy.Close)
+	r.endpoint = proxy.URL()
+	return proxy
+}
+
+// awaitLedger waits until the ledger has so many lines.
+func (r *rig) awaitLedger(lines int) {
+	r.t.Helper()
+	testenv.Eventually(r.t, fmt.Sprintf("the ledger does not get to %d lines", lines), func() bool {
+		text, _ := os.ReadFile(r.path("ledger.csv"))
+		return strings.Count(string(text), "\n") >= lines
+	})
+}
