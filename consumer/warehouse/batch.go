@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"example.com/callevents/shared/sequence"
 )
@@ -43,6 +44,10 @@ func newBatch(format Format) *Batch {
 	switch format {
 	case NDJSONGzip:
 		b.encoder = gzip.NewWriter(nil)
+	case NDJSONZstd:
+		b.encoder = newZstdEncoder()
+	case Parquet:
+		b.encoder = newParquetEncoder()
 	default:
 		b.encoder = &plain{}
 	}
@@ -133,6 +138,17 @@ func (b *Batch) link(s *Store) Link {
 		l.DeadLetters = l.Place.Key(s.ErrorsPrefix, NDJSON)
 	}
 	return l
+}
+
+// zstdWindowBytes bounds the encoder's memory; call events repeat themselves within far less.
+const zstdWindowBytes = 1 << 20
+
+func newZstdEncoder() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindowBytes), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		panic(err) // an option is out of range
+	}
+	return e
 }
 
 // plain encodes nothing.

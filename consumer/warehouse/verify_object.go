@@ -108,6 +108,8 @@ func decode(format Format, body io.Reader) (io.ReadCloser, error) {
 			return nil, err
 		}
 		return decoder.IOReadCloser(), nil
+	case Parquet:
+		return parquetLines(body)
 	}
 	return nil, fmt.Errorf("format %s cannot be read", format)
 }

@@ -1,0 +1,122 @@
+package warehouse_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
+
+	"example.com/callevents/consumer/warehouse"
+)
+
+// typed is an accepted record: an ordinary call event, with one more field and one of another type.
+const typed = `{"event":{"property":{"call_id":"c1","call_duration":"300","call_status":"completed","rating":5},` +
+	`"super_property":{"source":"mandir","timestamp":"1763900000123"}},` +
+	`"user":{"user_id":123,"state":{"coins":"a lot","is_logged_in":"true"},"device_segment":"7"},"geo_location":null,` +
+	`"device":{"software":{"mobile":{"version":"14","name":"iOS"},"web":null}},"session":{"number":"007"},"new":{"x":[1,2]}}`
+
+func TestEveryFormatHoldsWhatWasAdded(t *testing.T) {
+	srv := fakeS3(t)
+	var want strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&want, "{\"user\":{\"user_id\":%d}}\n", i)
+	}
+	for format, decode := range map[warehouse.Format]func(io.Reader) (io.Reader, error){
+		warehouse.NDJSON:     func(r io.Reader) (io.Reader, error) { return r, nil },
+		warehouse.NDJSONGzip: func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) },
+		warehouse.NDJSONZstd: func(r io.Reader) (io.Reader, error) { return zstd.NewReader(r) },
+	} {
+		s, _ := srv.store(srv.client, func(c *warehouse.Config) { c.Format = format })
+		b := s.NewBatch()
+		for round, lines := range []string{want.String(), "", want.String()} { // a batch is used again and again
+			at := place("1")
+			at.Day = warehouse.Day(time.Date(2026, 1, 1+round, 0, 0, 0, 0, time.UTC))
+			b.Begin(at)
+			for line := range strings.Lines(lines) {
+				b.Take("5")
+				if err := b.Add([]byte(line)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := b.Seal("2026-12-01"); err != nil {
+				t.Fatal(err)
+			}
+			if b.Bytes() != len(lines) || format != warehouse.NDJSON && len(lines) > 0 && b.BodyBytes() > len(lines)/2 {
+				t.Errorf("%s: %d bytes in, %d bytes out", format, b.Bytes(), b.BodyBytes())
+			}
+			link, err := s.Commit(within(t, 10*time.Second), always(), b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := decode(strings.NewReader(srv.read(t, link.Key())))
+			if err != nil {
+				t.Fatalf("%s: %v", link.Key(), err)
+			}
+			if got, err := io.ReadAll(plain); err != nil || string(got) != lines {
+				t.Fatalf("%s: %d bytes, %v", link.Key(), len(got), err)
+			}
+		}
+	}
+}
+
+func TestParquetHasTypesAndLosesNothing(t *testing.T) {
+	srv := fakeS3(t)
+	s, _ := srv.store(srv.client, func(c *warehouse.Config) { c.Format = warehouse.Parquet })
+	b := s.NewBatch()
+	for _, lines := range []int{2, 0, 2} {
+		b.Begin(place("100"))
+		for range lines {
+			b.Take("101")
+			if err := b.Add([]byte(typed + "\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.Seal("2026-12-01"); err != nil {
+			t.Fatal(err)
+		}
+		s.Prefix += "x/"
+		link, err := s.Commit(within(t, 10*time.Second), always(), b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := srv.read(t, link.Key())
+		rows, err := parquet.Read[struct {
+			Event struct {
+				Property struct {
+					CallID       string `parquet:"call_id,optional"`
+					CallDuration *int32 `parquet:"call_duration,optional"`
+				} `parquet:"property"`
+				SuperProperty struct {
+					Timestamp *time.Time `parquet:"timestamp,optional,timestamp(millisecond)"`
+				} `parquet:"super_property"`
+			} `parquet:"event"`
+			User struct {
+				UserID int64 `parquet:"user_id"`
+				State  struct {
+					Coins      *int64 `parquet:"coins,optional"`
+					IsLoggedIn *bool  `parquet:"is_logged_in,optional"`
+				} `parquet:"state"`
+			} `parquet:"user"`
+			Unknown string `parquet:"unknown_fields,optional"`
+		}](strings.NewReader(body), int64(len(body)))
+		if err != nil || len(rows) != lines {
+			t.Fatalf("%d rows, %v; want %d", len(rows), err, lines)
+		}
+		for _, r := range rows {
+			if r.Event.Property.CallID != "c1" || *r.Event.Property.CallDuration != 300 || r.User.UserID != 123 ||
+				!*r.User.State.IsLoggedIn || r.User.State.Coins != nil ||
+				!r.Event.SuperProperty.Timestamp.Equal(time.UnixMilli(1763900000123)) {
+				t.Errorf("%+v", r)
+			}
+			const unknown = `{"event":{"property":{"rating":5}},"user":{"state":{"coins":"a lot"}},"session":{"number":"007"},"new":{"x":[1,2]}}`
+			if r.Unknown != unknown {
+				t.Errorf("unknown fields %s, want %s", r.Unknown, unknown)
+			}
+		}
+	}
+}
