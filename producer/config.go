@@ -79,6 +79,7 @@ func (c *Config) Validate() error {
 	check(c.Duration >= 0, "--duration %s: use 0 or more", c.Duration)
 	oneOf("on-stall", c.OnStall, "catch-up", "skip")
 	check(c.Linger >= 0 && c.Linger <= 10*time.Second, "--linger %s: use 0s to 10s", c.Linger)
+	check(c.OnStall != "skip" || c.Linger <= pace.StallAfter/4, "--linger %s with --on-stall skip: use %s or less, or waiting looks like a stall", c.Linger, pace.StallAfter/4)
 	check(c.InFlight >= 1 && c.InFlight <= 256, "--in-flight %d: use 1 to 256", c.InFlight)
 	check(c.ShardRecords >= 0, "--shard-records %d: use 0 or more", c.ShardRecords)
 	check(c.ShardBytes >= 0, "--shard-bytes %d: use 0 or more", c.ShardBytes)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -53,14 +52,16 @@ func command(args []string) int {
 		return exitUsage
 	}
 	if parsed.Command() == "resend" {
-		return exit(resend(ctx, &cfg, log, terminal))
+		report, err := resend(ctx, &cfg, log, terminal)
+		return exit(ctx, report, err)
 	}
-	return exit(run(ctx, &cfg, log, terminal))
+	report, err := run(ctx, &cfg, log, terminal)
+	return exit(ctx, report, err)
 }
 
 // exit tells how the run ended.
-func exit(report status.Report, err error) int {
-	stoppedBeforeItBegan := errors.Is(err, context.Canceled)
+func exit(ctx context.Context, report status.Report, err error) int {
+	stoppedBeforeItBegan := ctx.Err() != nil && report.Elapsed == 0
 	if err != nil && !stoppedBeforeItBegan {
 		fmt.Fprintln(os.Stderr, "producer:", err)
 	}

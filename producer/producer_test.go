@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -233,6 +234,56 @@ func TestStrictOrderKeepsTheOrderOfTheInput(t *testing.T) {
 	}
 	if beyond := r.verify(); len(beyond) > 0 || len(r.ledger()) != 300 {
 		t.Errorf("%d in the ledger, %d in the stream only", len(r.ledger()), len(beyond))
+	}
+}
+
+// Every record that is due is put or skipped, and nothing is caught up: that much is exact, whatever the stall.
+func TestAStallIsSkippedOnRequest(t *testing.T) {
+	r := newRig(t)
+	proxy := r.throughProxy()
+	stall := proxy.Add(faults.Rule{Operation: "PutRecords", Skip: 5, Fault: faults.Hang()})
+	p := r.start("", "--rate", "50", "--duration", "8s", "--on-stall", "skip")
+	testenv.Eventually(t, "no call hangs", func() bool { return stall.Hits() > 0 })
+	time.Sleep(3 * time.Second)
+	stall.Remove()
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if s := r.summary(); s.Skipped == 0 || s.Records+s.Skipped != 400 || s.Late != 0 {
+		t.Errorf("summary %+v", s)
+	}
+}
+
+func TestASignalBeforeTheStreamIsThereEndsAtOnce(t *testing.T) {
+	r := newRig(t)
+	wait := r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: faults.Hang()})
+	p := r.start("")
+	testenv.Eventually(t, "the stream is not looked for", func() bool { return wait.Hits() > 0 })
+	p.Signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func TestASecondSignalExitsAtOnce(t *testing.T) {
+	r := newRig(t)
+	put := r.throughProxy().Add(faults.Rule{Operation: "PutRecords", Fault: faults.Hang()})
+	p := r.start("")
+	testenv.Eventually(t, "nothing is put", func() bool { return put.Hits() > 0 })
+	p.Signal(syscall.SIGINT)
+	for ended := false; !ended; { // the first may have to arrive before there is a second
+		select {
+		case <-p.Ended():
+			ended = true
+		case <-time.After(200 * time.Millisecond):
+			p.Signal(syscall.SIGINT)
+		}
+	}
+	if code := p.wait(); code != -1 {
+		t.Errorf("exit code %d, want the end by a signal", code)
+	}
+	if _, err := os.Stat(r.path("summary.json")); err == nil {
+		t.Error("the run was finished all the same")
 	}
 }
 

@@ -56,7 +56,7 @@ func (p *Pacer) Next(ctx context.Context) (due time.Time, ok bool) {
 	}
 	due = p.due()
 	if p.cfg.SkipMissed && now.Sub(due) > StallAfter {
-		p.skipTo(p.cfg.Rate.dueBefore(now.Sub(p.start)))
+		p.skipUntil(now)
 		due = p.due()
 	}
 	if p.over(now, due) || !wait(ctx, due.Sub(now)) {
@@ -93,13 +93,19 @@ func (p *Pacer) over(now, due time.Time) bool {
 	if p.cfg.Duration == 0 || (due.Before(end) && now.Before(end.Add(StallAfter))) {
 		return false
 	}
-	if due.Before(end) {
-		p.skipTo(p.cfg.Rate.dueBefore(end.Sub(p.start)))
-	}
+	p.skipUntil(end)
 	return true
 }
 
-func (p *Pacer) skipTo(slot uint64) {
+// skipUntil passes over the records that were due before t, those of the run only.
+func (p *Pacer) skipUntil(t time.Time) {
+	if end := p.begin.Add(p.cfg.Duration); p.cfg.Duration > 0 && t.After(end) {
+		t = end
+	}
+	if p.cfg.Rate == Max {
+		return // nothing is due at any time but now
+	}
+	slot := max(p.slot, p.cfg.Rate.dueBefore(t.Sub(p.start)))
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stats.Skipped += slot - p.slot

@@ -136,17 +136,19 @@ func TestCountEndsTheRun(t *testing.T) {
 }
 
 func TestAStallAtTheEndLosesWhatWasDueAndSaysSo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := pace.New(pace.Config{Rate: 10, Duration: 10 * time.Second})
-		run(t, p, 50, idle)
-		time.Sleep(time.Minute)
-		if _, ok := p.Next(t.Context()); ok {
-			t.Error("the run went on after its duration")
-		}
-		if s := p.Stats(); s.Records != 50 || s.Skipped != 50 {
-			t.Errorf("stats %+v", s)
-		}
-	})
+	for _, skip := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := pace.New(pace.Config{Rate: 10, Duration: 10 * time.Second, SkipMissed: skip})
+			run(t, p, 50, idle)
+			time.Sleep(time.Minute)
+			if _, ok := p.Next(t.Context()); ok {
+				t.Error("the run went on after its duration")
+			}
+			if s := p.Stats(); s.Records != 50 || s.Skipped != 50 {
+				t.Errorf("stats %+v", s)
+			}
+		})
+	}
 }
 
 func TestMaxRateEndsAtItsDuration(t *testing.T) {

@@ -52,7 +52,9 @@ type Config struct {
 	RecordTTL      time.Duration // from a record's birth until it is given up; 0: never
 	BlockAfter     time.Duration // accept nothing while the oldest unsent record is older; 0: accept
 	Aggregate      bool          // many records in one, in the format of the KPL
-	StrictOrder    bool          // one record in flight per shard, by PutRecord; not with Aggregate
+	// StrictOrder puts one record at a time to each shard, by PutRecord, so that a shard has its records in the order
+	// they were given to Put, also where a record is resent; what is spilled loses its place. Not with Aggregate.
+	StrictOrder bool
 }
 
 // Ledger keeps what was acknowledged. Append returns when the entries would survive the end of the process. All

@@ -32,7 +32,7 @@ func (s *Sender) settle(f *flight, now time.Time) {
 			s.refused(u, aws.ToString(result.ErrorCode), verdict)
 			failed[u.shard] = append(failed[u.shard], u)
 		} else {
-			done = s.acknowledged(done, u, result)
+			done = s.acknowledged(done, u, result, now)
 		}
 	}
 	s.resend(f, failed, now)
@@ -42,7 +42,7 @@ func (s *Sender) settle(f *flight, now time.Time) {
 	}
 }
 
-func (s *Sender) acknowledged(done []ledger.Entry, u *unit, result types.PutRecordsResultEntry) []ledger.Entry {
+func (s *Sender) acknowledged(done []ledger.Entry, u *unit, result types.PutRecordsResultEntry, now time.Time) []ledger.Entry {
 	shardID := aws.ToString(result.ShardId)
 	for _, r := range u.records {
 		done = append(done, ledger.Entry{CallID: r.Event.CallID, ShardID: shardID, SequenceNumber: *result.SequenceNumber})
@@ -50,6 +50,7 @@ func (s *Sender) acknowledged(done []ledger.Entry, u *unit, result types.PutReco
 		s.stats.Bytes += uint64(len(r.Event.JSON))
 	}
 	s.unsent -= len(u.records)
+	s.stats.Slowest = max(s.stats.Slowest, now.Sub(u.born()))
 	s.stats.Records += uint64(len(u.records))
 	s.stats.PerShard[shardID] += uint64(len(u.records))
 	u.shard.failures, u.shard.last = 0, result.SequenceNumber

@@ -20,7 +20,7 @@ type shard struct {
 	id        string
 	queue     []*unit   // oldest first; what failed goes back to its front
 	notBefore time.Time // nothing of the queue is sent before: backing off, or out of tokens
-	failures  int       // calls in a row that refused something of this shard
+	failures  int       // in a row, each followed by a backoff
 	records   *rate.Limiter
 	bytes     *rate.Limiter
 	open      *container // being filled; nil without aggregation
@@ -71,9 +71,13 @@ func (s *shard) take(now time.Time) bool {
 	return true
 }
 
-// putBack returns failed units to the front of the queue, in their order, and lets the shard back off.
+// putBack returns failed units to the front of the queue, in their order, and lets the shard back off. Calls that
+// were in flight together and fail together make one failure.
 func (s *shard) putBack(failed []*unit, now time.Time) {
 	s.queue = slices.Concat(failed, s.queue)
+	if s.failures > 0 && now.Before(s.notBefore) {
+		return
+	}
 	s.notBefore = now.Add(rand.N(min(longestBackoff, firstBackoff<<min(s.failures, 10))))
 	s.failures++
 }

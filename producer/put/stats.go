@@ -17,6 +17,7 @@ type Stats struct {
 	PossibleDuplicates uint64            // records with an attempt of unknown outcome before another attempt
 	Spilled            uint64            // given up, and handed to the spill
 	Lost               uint64            // given up, and refused by the spill
+	Slowest            time.Duration     // the longest from a record's birth to its acknowledgement
 
 	Unsent   int           // accepted, neither acknowledged nor spilled
 	InFlight int           // of those, in a call right now

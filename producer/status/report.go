@@ -46,6 +46,7 @@ type Summary struct {
 	Late               uint64            `json:"late"` // more than pace.StallAfter
 	LatestMillis       int64             `json:"latest_ms"`
 	Skipped            uint64            `json:"skipped"`
+	SlowestPutMillis   int64             `json:"slowest_put_ms"`  // from a record's making to its acknowledgement
 	Error              string            `json:"error,omitempty"` // why the run ended early
 }
 
@@ -56,7 +57,7 @@ func Summarize(stream string, r Report, err error) Summary {
 		Records: r.Put.Records, Bytes: r.Put.Bytes, RecordsPerSecond: float64(r.Put.Records) / max(r.Elapsed.Seconds(), 1e-9),
 		PerShard: r.Put.PerShard, Calls: r.Put.Calls, FailedCalls: r.Put.FailedCalls, Resent: r.Put.Resent,
 		Throttled: r.Put.Throttled, PossibleDuplicates: r.Put.PossibleDuplicates, Spilled: r.Put.Spilled, Lost: r.Put.Lost,
-		Rejected: r.Rejected, Late: r.Pace.Late, LatestMillis: r.Pace.Latest.Milliseconds(), Skipped: r.Pace.Skipped,
+		Rejected: r.Rejected, Late: r.Pace.Late, LatestMillis: r.Pace.Latest.Milliseconds(), Skipped: r.Pace.Skipped, SlowestPutMillis: r.Put.Slowest.Milliseconds(),
 	}
 	if err != nil {
 		s.Error = err.Error()
@@ -74,7 +75,8 @@ func (s Summary) Print(w io.Writer) error {
 	fmt.Fprintf(t, "retries\t%d records resent, %d throttled, %d of %d calls failed\n", s.Resent, s.Throttled, s.FailedCalls, s.Calls)
 	fmt.Fprintf(t, "possible duplicates\t%d\n", s.PossibleDuplicates)
 	fmt.Fprintf(t, "failures\t%d spilled, %d rejected, %d lost\n", s.Spilled, s.Rejected, s.Lost)
-	fmt.Fprintf(t, "pace\t%d late, the latest by %s; %d skipped\n", s.Late, time.Duration(s.LatestMillis)*time.Millisecond, s.Skipped)
+	millis := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+	fmt.Fprintf(t, "pace\t%d made late, the latest by %s; %d skipped; slowest put %s\n", s.Late, millis(s.LatestMillis), s.Skipped, millis(s.SlowestPutMillis))
 	return t.Flush()
 }
 
