@@ -19,6 +19,9 @@ import (
 const (
 	// callTimeout bounds one call to Kinesis, the SDK's retries included.
 	callTimeout = 15 * time.Second
+	// iteratorTimeout bounds the one that is quick on AWS, and that kinesalite does not answer for AT_TIMESTAMP on a
+	// shard without records, until there are some.
+	iteratorTimeout = 5 * time.Second
 	// A shard answers 5 GetRecords a second and gives 2 MB/s, shared by all applications that read it (Kinesis
 	// quotas). The library counts calls too, in windows of a second; at this pace it finds nothing to complain of.
 	pace           = 255 * time.Millisecond
@@ -85,7 +88,9 @@ func (r *reader) page(ctx context.Context, want sequence.Number) (*kinesis.GetRe
 func (r *reader) read(ctx context.Context) (*kinesis.GetRecordsOutput, error) {
 	if r.iterator == "" {
 		input := r.position()
-		out, err := r.client.GetShardIterator(ctx, input)
+		iteratorCtx, cancel := context.WithTimeout(ctx, iteratorTimeout)
+		out, err := r.client.GetShardIterator(iteratorCtx, input)
+		cancel()
 		if err != nil {
 			return nil, fmt.Errorf("get shard iterator: %w", err)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
@@ -40,8 +41,12 @@ type rig struct {
 	lease  time.Duration
 	flush  time.Duration
 
+	onCommit func() // called for every link, if set
+
 	kinesis, dynamodb, s3 *faults.Proxy
-	client                *kinesis.Client // past the proxy
+	client                *kinesis.Client // past the proxy, as are the next two
+	objects               *s3.Client
+	rows                  *lease.DynamoDB
 
 	mu     sync.Mutex
 	ledger bytes.Buffer
@@ -52,7 +57,9 @@ func newRig(t testing.TB, shards int) *rig {
 	r := &rig{
 		t: t, stream: testenv.Stream(t, shards), app: testenv.Name(t, "app"), bucket: testenv.Bucket(t),
 		lease: 3 * time.Second, flush: 300 * time.Millisecond, client: testenv.KinesisClient(t),
+		objects: testenv.S3Client(t),
 	}
+	r.rows = lease.NewDynamoDB(testenv.DynamoDBClient(t), r.app, lease.Application{})
 	r.kinesis, r.dynamodb, r.s3 = r.proxy(testenv.Kinesis(t)), r.proxy(testenv.DynamoDB(t)), r.proxy(testenv.S3(t))
 	return r
 }
@@ -122,6 +129,9 @@ func (r *rig) run(id string) *node {
 	}
 	shards := pipeline.Config{Stream: r.stream, FlushInterval: r.flush, FlushBytes: 1 << 20, Store: store,
 		Metrics: pipeline.NewMetrics(n.registry), Log: log}
+	if r.onCommit != nil {
+		shards.OnCommit = func(warehouse.Link, int) { r.onCommit() }
+	}
 	n.worker = kcl.NewWorker(kcl.Config{
 		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(), Grace: r.lease,
 		Lease: lease.Config{WorkerID: id, Duration: r.lease, SyncInterval: 200 * time.Millisecond},
@@ -221,7 +231,7 @@ func (r *rig) report() warehouse.Report {
 	r.mu.Lock()
 	ledger := r.ledger.String()
 	r.mu.Unlock()
-	report, err := warehouse.Verify(context.Background(), testenv.S3Client(r.t), warehouse.Verification{
+	report, err := warehouse.Verify(context.Background(), r.objects, warehouse.Verification{
 		Locations: []warehouse.Location{{Bucket: r.bucket, Prefix: "records/"}},
 		Errors:    []warehouse.Location{{Bucket: r.bucket, Prefix: "errors/"}},
 		Ledger:    strings.NewReader(ledger),
@@ -244,7 +254,7 @@ func (r *rig) verify() {
 // row reads a shard's lease.
 func (r *rig) row(shardID string) lease.Row {
 	r.t.Helper()
-	row, err := lease.NewDynamoDB(testenv.DynamoDBClient(r.t), r.app, lease.Application{}).Row(context.Background(), shardID)
+	row, err := r.rows.Row(context.Background(), shardID)
 	if err != nil {
 		r.t.Fatal(err)
 	}

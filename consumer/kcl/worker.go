@@ -73,6 +73,9 @@ func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline New
 // Synced returns when the worker last saw the lease table and the shards; zero: never.
 func (w *Worker) Synced() time.Time { return w.leases.Synced() }
 
+// Refresh lists the stream's shards now instead of in half a minute; it does not wait for it.
+func (w *Worker) Refresh() { w.catalog.refresh() }
+
 // ShardState is a shard that the worker reads now.
 type ShardState struct {
 	Lease   lease.Row
