@@ -22,10 +22,11 @@ func NewTerminal(f *os.File) *Terminal {
 	if err != nil {
 		return nil
 	}
-	return newTerminal(f, int(size.Col))
+	return TerminalOf(f, int(size.Col))
 }
 
-func newTerminal(out io.Writer, cols int) *Terminal {
+// TerminalOf returns the terminal behind out, which has that many columns.
+func TerminalOf(out io.Writer, cols int) *Terminal {
 	if cols < 2 {
 		cols = 80
 	}
