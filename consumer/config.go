@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,16 @@ import (
 
 	"example.com/callevents/shared/logging"
 )
+
+// Log is how both commands log.
+type Log struct {
+	LogFormat string `default:"text" help:"Log format: text or json."`
+	LogLevel  string `default:"info" help:"Log level: debug, info, warn or error."`
+}
+
+func (l *Log) logger(out io.Writer) (*logrus.Logger, error) {
+	return logging.New(out, l.LogFormat, l.LogLevel)
+}
 
 // Config is everything that can be set, by flag or by environment variable (CALLEVENTS_<FLAG_NAME>).
 type Config struct {
@@ -29,14 +40,15 @@ type Config struct {
 	FlushInterval time.Duration    `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
 	FlushBytes    units.Base2Bytes `default:"8MiB" help:"An object is written when it holds this much before compression. At most 64MiB. Times the shards held, it bounds the memory."`
 	FlushRecords  int              `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
-	Compression   string           `default:"gzip" help:"Compression of the objects: gzip or none."`
+	Format        string           `default:"ndjson" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
+	Compression   string           `default:"gzip" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
 
-	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (about 2.4 x 10s/duration a minute and shard... see README). At least 1s."`
+	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see README). At least 1s."`
 	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
 
-	HTTP      string `name:"http" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Empty: off."`
-	LogFormat string `default:"text" help:"Log format: text or json."`
-	LogLevel  string `default:"info" help:"Log level: debug, info, warn or error."`
+	HTTP string `name:"http" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Empty: off."`
+
+	Log `embed:""`
 }
 
 // maxObjectBytes bounds an object: it is held in memory and sent in one request.
@@ -63,12 +75,14 @@ func (c *Config) Validate() error {
 	check(c.FlushInterval >= 100*time.Millisecond, "--flush-interval %v: at least 100ms", c.FlushInterval)
 	check(c.FlushBytes >= 1 && c.FlushBytes <= units.Base2Bytes(maxObjectBytes), "--flush-bytes %v: 1B to 64MiB", c.FlushBytes)
 	check(c.FlushRecords >= 0, "--flush-records %d: 0 (no limit) or more", c.FlushRecords)
-	check(c.Compression == "gzip" || c.Compression == "none", "--compression %q: use gzip or none", c.Compression)
+	check(c.Format == "ndjson" || c.Format == "parquet", "--format %q: use ndjson or parquet", c.Format)
+	check(slices.Contains([]string{"gzip", "zstd", "none"}, c.Compression), "--compression %q: use gzip, zstd or none", c.Compression)
 	check(c.LeaseDuration >= time.Second, "--lease-duration %v: at least 1s", c.LeaseDuration)
 	check(c.SyncInterval >= 50*time.Millisecond && c.SyncInterval <= c.LeaseDuration/2,
 		"--sync-interval %v: from 50ms to half of --lease-duration (%v)", c.SyncInterval, c.LeaseDuration/2)
-	_, err = c.logger(io.Discard)
-	check(err == nil, "%w", err)
+	if _, err := c.logger(io.Discard); err != nil {
+		problems = append(problems, err)
+	}
 	return errors.Join(problems...)
 }
 
@@ -86,10 +100,6 @@ func (c *Config) startAt(now time.Time) (time.Time, error) {
 		err = fmt.Errorf("%v is in the future", at)
 	}
 	return at, err
-}
-
-func (c *Config) logger(out io.Writer) (*logrus.Logger, error) {
-	return logging.New(out, c.LogFormat, c.LogLevel)
 }
 
 // worker returns the name of this process: unique to this start.

@@ -17,7 +17,7 @@ const objectsShown = 20
 
 // page is what the status server shows of this process.
 type page struct {
-	cfg      Config
+	cfg      *Config
 	workerID string
 	started  time.Time
 	worker   *kcl.Worker
@@ -26,7 +26,7 @@ type page struct {
 	objects []status.Object // newest first
 }
 
-func newPage(cfg Config, workerID string) *page {
+func newPage(cfg *Config, workerID string) *page {
 	return &page{cfg: cfg, workerID: workerID, started: time.Now()}
 }
 

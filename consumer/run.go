@@ -23,7 +23,7 @@ import (
 )
 
 // run consumes until ctx ends or something happens that only a person can mend.
-func run(ctx context.Context, cfg Config, logger *logrus.Logger) error {
+func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 	workerID := cfg.worker()
 	log := logger.WithFields(logrus.Fields{"worker_id": workerID, "stream": cfg.Stream})
 	registry := prometheus.NewRegistry()
@@ -62,7 +62,7 @@ func run(ctx context.Context, cfg Config, logger *logrus.Logger) error {
 }
 
 // serve runs the worker, and the status server beside it until the worker has ended.
-func serve(ctx context.Context, cfg Config, worker *kcl.Worker, page *page, registry *prometheus.Registry, log *logrus.Entry) error {
+func serve(ctx context.Context, cfg *Config, worker *kcl.Worker, page *page, registry *prometheus.Registry, log *logrus.Entry) error {
 	if cfg.HTTP == "" {
 		return worker.Run(ctx)
 	}
@@ -97,9 +97,9 @@ func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
 }
 
 func (c *Config) warehouse(workerID string, stream streamInfo) warehouse.Config {
-	format := warehouse.NDJSONGzip
-	if c.Compression == "none" {
-		format = warehouse.NDJSON
+	format := map[string]warehouse.Format{"gzip": warehouse.NDJSONGzip, "zstd": warehouse.NDJSONZstd, "none": warehouse.NDJSON}[c.Compression]
+	if c.Format == "parquet" {
+		format = warehouse.Parquet
 	}
 	return warehouse.Config{
 		Application: c.App, Stream: stream.identity, Writer: workerID,

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,16 +19,18 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/testenv"
 )
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	_ = flag.Set("rapid.nofailfile", "true") // the message has it all,
 	_ = flag.Set("rapid.shrinktime", "1ns")  // and shorten is better at it
+	_ = flag.Set("test.parallel", "8")       // the failure matrix mostly waits
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
 		_ = f.Value.Set("2000") // TestEveryRuleIsNeeded runs more
 	}
-	os.Exit(m.Run())
+	testenv.Main(m)
 }
 
 // TestEveryRecordIsInExactlyOneObject runs random histories of several workers over one shard: crashes at every

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/redrive"
+	"example.com/callevents/consumer/transform"
+	"example.com/callevents/shared/awsclient"
+)
+
+// redriveConfig selects dead letters and says where they go.
+type redriveConfig struct {
+	Stream       string   `default:"AForB_callevents" help:"Stream that the records are put into."`
+	Bucket       string   `default:"aforb-consumer-data" help:"Bucket of the dead letters."`
+	ErrorsPrefix string   `default:"mandir-event-errors/" help:"Prefix of the dead letters."`
+	Reason       []string `help:"Only entries with one of these reasons; may be repeated. Default: all."`
+	Day          []string `help:"Only dead letters of these days, as 2006-01-02; may be repeated. Default: all."`
+	After        string   `help:"Only objects whose key comes after this one: where an earlier run ended. Default: all."`
+	DryRun       bool     `help:"Read and count, put nothing."`
+
+	Log `embed:""`
+}
+
+// Validate reports every problem at once.
+func (c *redriveConfig) Validate() error {
+	var problems []error
+	for _, reason := range c.Reason {
+		if !transform.Reason(reason).Known() {
+			problems = append(problems, fmt.Errorf("--reason %q: use one of %v", reason, transform.Reasons()))
+		}
+	}
+	for _, day := range c.Day {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			problems = append(problems, fmt.Errorf("--day %q: use a day such as 2026-01-31", day))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// run puts the selected dead letters into the stream, and says how far it came even if it failed.
+func (c *redriveConfig) run(ctx context.Context, log *logrus.Logger) error {
+	awsCfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return err
+	}
+	cfg := redrive.Config{Bucket: c.Bucket, ErrorsPrefix: c.ErrorsPrefix, Stream: c.Stream, Days: c.Day, After: c.After, DryRun: c.DryRun}
+	for _, reason := range c.Reason {
+		cfg.Reasons = append(cfg.Reasons, transform.Reason(reason))
+	}
+	sum, err := redrive.New(cfg, awsclient.S3(awsCfg), awsclient.Kinesis(awsCfg), log).Run(ctx)
+	log.WithFields(logrus.Fields{"objects": sum.Objects, "read": sum.Read, "selected": sum.Selected, "put": sum.Put, "last": sum.Last}).
+		Info("redrive ended")
+	return err
+}
