@@ -95,12 +95,8 @@ func (s *Sender) wakeAfter(now time.Time) time.Duration {
 			sooner(to.queue[0].born().Add(s.cfg.RecordTTL))
 		}
 	}
-	if s.cfg.Aggregate {
-		for _, to := range s.shards {
-			if to.open != nil && len(to.open.records) > 0 {
-				sooner(to.open.since.Add(s.cfg.Linger))
-			}
-		}
+	if !s.closeAt.IsZero() {
+		sooner(s.closeAt)
 	}
 	return max(0, wake.Sub(now))
 }

@@ -10,10 +10,10 @@
 //	                           +-- older than the record TTL, or the sender is stopped -> spill
 //
 // What always holds: success is decided per entry of the answer; only what failed is sent again, under its explicit
-// hash key; every record given to Put ends in the ledger or in the spill. A call that ends
-// without an answer may have put its records; they are sent again, so the stream may hold them twice, and they are
-// counted as possible duplicates. If the process dies, the records of the calls in flight may be in the stream
-// without being in the ledger, and what was waiting is in neither.
+// hash key; every record given to Put ends in the ledger or in the spill. A call that ends without an answer may have
+// put its records; they are sent again, so the stream may hold them twice, and they are counted as possible duplicates.
+// If the process dies, the records of the calls in flight may be in the stream without being in the ledger, and what
+// was waiting is in neither.
 //
 // One goroutine owns all state: Run's. Calls are made by short-lived goroutines, at most Config.InFlight of them.
 package put
@@ -85,10 +85,11 @@ type Sender struct {
 	landed  chan *flight
 	done    chan struct{}
 
-	mu          sync.Mutex // held by Run except while it waits, so that Stats can look
-	shards      map[string]*shard
-	backlog     []*shard // those with something in their queue
+	mu          sync.Mutex        // held by Run except while it waits, so that Stats can look
+	shards      map[string]*shard // closed ones stay: there are few, and they are small
+	backlog     []*shard          // those with something in their queue
 	batch       batch
+	closeAt     time.Time // when a container has waited long enough, at the earliest; zero: none is open
 	flights     map[*flight]struct{}
 	unsent      int
 	unsentBytes int
@@ -118,7 +119,7 @@ func (s *Sender) Put(r Record) error {
 	}
 	s.locked(func() {
 		s.accept(r, time.Now())
-		s.spillAll("sender stopped")
+		s.spillAll()
 	})
 	return ErrStopped
 }
@@ -209,6 +210,9 @@ func (s *Sender) accept(r Record, now time.Time) {
 		to.open = newContainer(s.cfg.MaxRecordBytes)
 	}
 	s.enqueue(to, to.open.add(r, to, now)...)
+	if s.closeAt.IsZero() {
+		s.closeAt = now.Add(s.cfg.Linger)
+	}
 }
 
 func (s *Sender) enqueue(to *shard, units ...*unit) {
@@ -221,12 +225,19 @@ func (s *Sender) enqueue(to *shard, units ...*unit) {
 
 // closeContainers enqueues the containers that have waited long enough, or all when nothing more will come.
 func (s *Sender) closeContainers(now time.Time) {
-	if !s.cfg.Aggregate {
+	if s.closeAt.IsZero() || (now.Before(s.closeAt) && !s.draining) {
 		return
 	}
+	s.closeAt = time.Time{}
 	for _, to := range s.shards {
-		if to.open != nil && len(to.open.records) > 0 && (s.draining || now.Sub(to.open.since) >= s.cfg.Linger) {
+		if to.open == nil || len(to.open.records) == 0 {
+			continue
+		}
+		due := to.open.since.Add(s.cfg.Linger)
+		if s.draining || !now.Before(due) {
 			s.enqueue(to, to.open.close(to)...)
+		} else if s.closeAt.IsZero() || due.Before(s.closeAt) {
+			s.closeAt = due
 		}
 	}
 }

@@ -12,6 +12,12 @@ import (
 	"example.com/callevents/shared/event"
 )
 
+// Why records are given up.
+const (
+	reasonTTL     = "record TTL"
+	reasonStopped = "sender stopped"
+)
+
 // settle takes the answer of a call, entry by entry.
 func (s *Sender) settle(f *flight, now time.Time) {
 	delete(s.flights, f)
@@ -29,14 +35,14 @@ func (s *Sender) settle(f *flight, now time.Time) {
 	for i, u := range f.units {
 		u.shard.busy = false
 		if result := f.results[i]; result.ErrorCode != nil || result.SequenceNumber == nil {
-			s.refused(u, aws.ToString(result.ErrorCode), verdict)
+			s.countFailure(u, aws.ToString(result.ErrorCode), verdict)
 			failed[u.shard] = append(failed[u.shard], u)
 		} else {
 			done = s.acknowledged(done, u, result, now)
 		}
 	}
+	s.record(done) // first of all: what is acknowledged and not in the ledger would be missing after a SIGKILL
 	s.resend(f, failed, now)
-	s.record(done)
 	if verdict == hopeless {
 		s.abandon(fmt.Errorf("put records: %w", f.err))
 	}
@@ -61,7 +67,7 @@ func (s *Sender) acknowledged(done []ledger.Entry, u *unit, result types.PutReco
 	return done
 }
 
-func (s *Sender) refused(u *unit, code string, verdict outcome) {
+func (s *Sender) countFailure(u *unit, code string, verdict outcome) {
 	if isThrottling(code) {
 		s.stats.Throttled += uint64(len(u.records))
 	}
@@ -80,7 +86,7 @@ func (s *Sender) resend(f *flight, failed map[*shard][]*unit, now time.Time) {
 	for to, back := range failed {
 		units += len(back)
 		if s.fatal != nil {
-			s.giveUp(back, "sender stopped")
+			s.giveUp(back, reasonStopped)
 			continue
 		}
 		to.putBack(back, now)
@@ -122,7 +128,7 @@ func (s *Sender) expire(now time.Time) {
 		if to.busy {
 			continue // in strict order nothing overtakes the record in flight, not even into the spill
 		}
-		s.giveUp(to.expired(now.Add(-s.cfg.RecordTTL)), "record TTL")
+		s.giveUp(to.expired(now.Add(-s.cfg.RecordTTL)), reasonTTL)
 	}
 	s.dropEmpty()
 }
@@ -134,12 +140,13 @@ func (s *Sender) abandon(reason error) {
 		return
 	}
 	s.fatal = reason
-	s.spillAll("sender stopped")
+	s.spillAll()
 }
 
-func (s *Sender) spillAll(reason string) {
+// spillAll gives up everything that is not in a call.
+func (s *Sender) spillAll() {
 	all := s.batch.units
-	s.batch = batch{}
+	s.batch, s.closeAt = batch{}, time.Time{}
 	for _, to := range s.shards {
 		all = append(all, to.queue...)
 		to.queue = nil
@@ -147,7 +154,7 @@ func (s *Sender) spillAll(reason string) {
 			all = append(all, to.open.close(to)...)
 		}
 	}
-	s.giveUp(all, reason)
+	s.giveUp(all, reasonStopped)
 	s.dropEmpty()
 }
 
