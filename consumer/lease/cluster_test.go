@@ -225,6 +225,20 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	})
 }
 
+// acquisitions returns how many leases were acquired so far.
+func (c *cluster) acquisitions() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.moves
+}
+
+// fault records a broken invariant.
+func (c *cluster) fault(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = append(c.faults, what)
+}
+
 // stop ends a worker in order.
 func (c *cluster) stop(w *testWorker) {
 	w.manager.Stop()
@@ -232,8 +246,8 @@ func (c *cluster) stop(w *testWorker) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	w.cancel()
-	_ = w.manager.Close(context.Background())
 	w.done.Wait()
+	_ = w.manager.Close(context.Background())
 	c.drop(w)
 }
 

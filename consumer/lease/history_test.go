@@ -18,10 +18,10 @@ import (
 var errThrottled = errors.New("throttled")
 
 // noise makes a share of the table's calls fail, before they are applied or after.
-func noise(seed uint64, before, after float64) (refuse, lose func(context.Context, string, string) error) {
+func noise(seed uint64, before, after float64) (refuse, lose hook) {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 0))
-	fails := func(p float64) func(context.Context, string, string) error {
+	fails := func(p float64) hook {
 		return func(context.Context, string, string) error {
 			mu.Lock()
 			defer mu.Unlock()
@@ -38,7 +38,7 @@ func noise(seed uint64, before, after float64) (refuse, lose func(context.Contex
 func (c *cluster) watchCheckpoints() {
 	c.table.wrote = func(before, now lease.Row) {
 		if before.Finished() && !now.Finished() || !now.Finished() && now.Checkpoint < before.Checkpoint {
-			c.faults = append(c.faults, fmt.Sprintf("%s: checkpoint %s after %s", now.ShardID, now.Checkpoint, before.Checkpoint))
+			c.fault(fmt.Sprintf("%s: checkpoint %s after %s", now.ShardID, now.Checkpoint, before.Checkpoint))
 		}
 	}
 }
@@ -54,9 +54,9 @@ func TestHistories(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCluster(t, n)
 			c.watchCheckpoints()
-			c.table.before, c.table.after = noise(seed, 0.1, 0.05)
+			c.table.disturb(noise(seed, 0.1, 0.05))
 			c.play(rand.New(rand.NewPCG(seed, 1)), steps, pauses)
-			c.table.before, c.table.after = nil, nil
+			c.table.disturb(nil, nil)
 			c.settle(5 * time.Minute)
 			c.finish()
 		})
@@ -122,7 +122,7 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, shards)
 		c.watchCheckpoints()
-		c.table.before, _ = noise(1, 0.2, 0)
+		c.table.disturb(noise(1, 0.2, 0))
 		c.table.wrote = func(_, now lease.Row) {
 			if now.Timeout != "" {
 				now.Timeout = time.Now().Add(time.Duration(rand.IntN(48)-24) * time.Hour).Format(time.RFC3339Nano)
@@ -131,7 +131,7 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 		}
 		report := func(what string, took time.Duration) {
 			t.Logf("%s: balanced after %v, %d sync intervals; %d acquisitions so far",
-				what, took, took/c.lease.SyncInterval, c.moves)
+				what, took, took/c.lease.SyncInterval, c.acquisitions())
 		}
 		for i := range workers {
 			c.start(fmt.Sprint("w", i))
@@ -147,10 +147,10 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 		}
 		report(fmt.Sprintf("%d joined", joined), c.settle(3*time.Minute))
 		time.Sleep(10 * time.Second)
-		before := c.moves
+		before := c.acquisitions()
 		time.Sleep(time.Minute)
-		if c.moves != before {
-			t.Errorf("%d leases moved after the balance was reached", c.moves-before)
+		if c.acquisitions() != before {
+			t.Errorf("%d leases moved after the balance was reached", c.acquisitions()-before)
 		}
 		c.finish()
 	})

@@ -75,12 +75,12 @@ func TestFailedCheckpointDoesNotGoLiveWithTheNextRenewal(t *testing.T) {
 		c := newCluster(t, 1)
 		l := one(t, c.start("a"))
 		var failing atomic.Bool
-		c.table.before = func(context.Context, string, string) error {
+		c.table.disturb(func(context.Context, string, string) error {
 			if failing.Load() {
 				return errThrottled
 			}
 			return nil
-		}
+		}, nil)
 		failing.Store(true)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -102,12 +102,12 @@ func TestLostAnswersAreSettledByReadingTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		var lost atomic.Int32
-		c.table.after = func(_ context.Context, call, _ string) error {
+		c.table.disturb(nil, func(_ context.Context, call, _ string) error {
 			if call == "Update" && lost.Add(1)%3 != 0 {
 				return errThrottled // applied all the same
 			}
 			return nil
-		}
+		})
 		w := c.start("a")
 		l := one(t, w)
 		if err := l.Checkpoint(t.Context(), "80", "2026-01-31"); err != nil {

@@ -8,12 +8,14 @@ import (
 	"example.com/callevents/consumer/lease"
 )
 
-// memory is a lease.Table in memory. before, if set, is called ahead of every call, without the lock; after says
-// what becomes of the answer of a call that was applied.
-type memory struct {
-	before, after func(ctx context.Context, call, shardID string) error
+// hook is called with every call to the table, without the lock.
+type hook func(ctx context.Context, call, shardID string) error
 
+// memory is a lease.Table in memory.
+type memory struct {
 	mu       sync.Mutex
+	before   hook // may refuse the call
+	after    hook // says what becomes of the answer of a call that was applied
 	exists   bool
 	rows     map[string]lease.Row
 	counters map[string]int64            // highest counter ever, per row
@@ -27,8 +29,11 @@ func newMemory() *memory {
 }
 
 func (m *memory) do(ctx context.Context, call, shardID string, f func() error) error {
-	if m.before != nil {
-		if err := m.before(ctx, call, shardID); err != nil {
+	m.mu.Lock()
+	before, after := m.before, m.after
+	m.mu.Unlock()
+	if before != nil {
+		if err := before(ctx, call, shardID); err != nil {
 			return err
 		}
 	}
@@ -42,8 +47,8 @@ func (m *memory) do(ctx context.Context, call, shardID string, f func() error) e
 		err = f()
 	}
 	m.mu.Unlock()
-	if err == nil && m.after != nil {
-		return m.after(ctx, call, shardID)
+	if err == nil && after != nil {
+		return after(ctx, call, shardID)
 	}
 	return err
 }
@@ -122,6 +127,13 @@ func (m *memory) expect(seen lease.Row) (lease.Row, error) {
 	}
 	now.ShardID = seen.ShardID
 	return now, nil
+}
+
+// disturb sets the hooks; nil for none.
+func (m *memory) disturb(before, after hook) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.before, m.after = before, after
 }
 
 // set writes a row as an operator or a stock worker would, past all conditions.

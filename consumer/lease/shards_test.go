@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,9 +95,9 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 		hour := func(n int) string { return time.Now().Add(time.Duration(n) * time.Hour).UTC().Format(time.RFC3339Nano) }
 		c.table.set(lease.Row{ShardID: shardID(0), Owner: "stock-live", Timeout: hour(-2), Checkpoint: "100"}) // its clock is behind
 		c.table.set(lease.Row{ShardID: shardID(1), Owner: "stock-dead", Timeout: hour(+2), Checkpoint: "200"}) // its clock was ahead
-		live := true
+		var dead atomic.Bool
 		go func() {
-			for i := 0; live; i++ {
+			for i := 0; !dead.Load(); i++ {
 				row := c.table.get(shardID(0))
 				if row.Owner != "stock-live" {
 					t.Errorf("a live stock worker's lease was taken: %+v", row)
@@ -113,7 +114,7 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 		if l := one(t, w); l.ShardID() != shardID(1) || err != nil || at != "200" {
 			t.Errorf("dead stock worker's lease: %s at %s, %v; want to go on at 200", l.ShardID(), at, err)
 		}
-		live = false
+		dead.Store(true)
 		time.Sleep(20 * time.Second)
 		if row := c.table.get(shardID(0)); row.Owner != "a" || row.Checkpoint != "100" || row.Counter == 0 {
 			t.Errorf("stock worker stopped, its row %+v", row)
