@@ -91,7 +91,7 @@ func (n *network) deliver(r *request) {
 // bucket is what an S3 bucket is to the chain: conditional creates and strongly consistent reads.
 type bucket struct {
 	objects map[string]object
-	harmed  error // the first object that was overwritten by another one
+	harmed  error // an object has lost something by being overwritten
 }
 
 type object struct {
@@ -104,8 +104,10 @@ func (b *bucket) put(key string, o object, create bool) error {
 	if there && create {
 		return httpError(http.StatusPreconditionFailed)
 	}
-	if !bytes.HasSuffix(o.body, before.body) && b.harmed == nil { // dead letters may be completed at their beginning
-		b.harmed = fmt.Errorf("%s was overwritten: %s by %s", key, before.body, o.body)
+	for line := range bytes.Lines(before.body) {
+		if !bytes.Contains(o.body, line) { // dead letters may be completed
+			b.harmed = fmt.Errorf("%s was overwritten: %s by %s", key, before.body, o.body)
+		}
 	}
 	b.objects[key] = o
 	return nil
