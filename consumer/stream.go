@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,8 @@ type streamInfo struct {
 }
 
 // findStream waits until the stream exists and can be read.
-func findStream(ctx context.Context, client *kinesis.Client, name string, log *logrus.Entry) (streamInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, streamWait)
+func findStream(parent context.Context, client *kinesis.Client, name string, log *logrus.Entry) (streamInfo, error) {
+	ctx, cancel := context.WithTimeout(parent, streamWait)
 	defer cancel()
 	for attempt := 0; ; attempt++ {
 		out, err := client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &name})
@@ -52,7 +53,7 @@ func findStream(ctx context.Context, client *kinesis.Client, name string, log *l
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return streamInfo{}, err
+			return streamInfo{}, cmp.Or(parent.Err(), err)
 		case <-timer.C:
 		}
 	}

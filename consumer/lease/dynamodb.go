@@ -13,8 +13,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// tableWait bounds the wait for a new table to become ACTIVE.
-const tableWait = 2 * time.Minute
+// Bounds of the wait for a new table to become ACTIVE, which takes some 10 s on AWS.
+const (
+	tableWait = 2 * time.Minute
+	tablePoll = 250 * time.Millisecond
+)
 
 // DynamoDB is the [Table] of one application in Amazon DynamoDB, billed on demand.
 type DynamoDB struct {
@@ -30,27 +33,28 @@ func NewDynamoDB(client *dynamodb.Client, name string, pin Application) *DynamoD
 }
 
 // Create implements [Table]. Only "not found" leads to a creation: a table that cannot be described for another
-// reason is an error.
+// reason is an error. A table that is being deleted is waited for, and made again.
 func (t *DynamoDB) Create(ctx context.Context) error {
-	described, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
-	var missing *types.ResourceNotFoundException
-	switch {
-	case errors.As(err, &missing):
-		if err := t.createTable(ctx); err != nil {
-			return err
+	ctx, cancel := context.WithTimeout(ctx, tableWait)
+	defer cancel()
+	for {
+		described, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
+		var missing *types.ResourceNotFoundException
+		switch {
+		case errors.As(err, &missing):
+			err = t.createTable(ctx)
+		case err == nil && !keyedByShard(described.Table):
+			err = fmt.Errorf("table %s is not a lease table: its key is not %s; choose another --app", t.name, attrShardID)
+		case err == nil && described.Table.TableStatus == types.TableStatusActive:
+			return t.pin(ctx)
 		}
-	case err != nil:
-		return fmt.Errorf("describe lease table %s: %w", t.name, err)
-	case !keyedByShard(described.Table):
-		return fmt.Errorf("table %s is not a lease table: its key is not %s; choose another --app", t.name, attrShardID)
+		if err != nil {
+			return fmt.Errorf("lease table %s: %w", t.name, err)
+		}
+		if !sleep(ctx, tablePoll, nil) {
+			return fmt.Errorf("lease table %s: not ready: %w", t.name, ctx.Err())
+		}
 	}
-	wait := dynamodb.NewTableExistsWaiter(t.client, func(o *dynamodb.TableExistsWaiterOptions) {
-		o.MinDelay, o.MaxDelay = 200*time.Millisecond, 2*time.Second
-	})
-	if err := wait.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, tableWait); err != nil {
-		return fmt.Errorf("wait for lease table %s: %w", t.name, err)
-	}
-	return t.pin(ctx)
 }
 
 func (t *DynamoDB) createTable(ctx context.Context) error {
@@ -62,7 +66,7 @@ func (t *DynamoDB) createTable(ctx context.Context) error {
 	})
 	var another *types.ResourceInUseException // another worker was first
 	if err != nil && !errors.As(err, &another) {
-		return fmt.Errorf("create lease table %s: %w", t.name, err)
+		return fmt.Errorf("create: %w", err)
 	}
 	return nil
 }

@@ -4,19 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
 )
-
-// workerPrefix begins the keys of the rows by which workers without a lease show that they are alive. A worker
-// with leases is seen by its leases and has no such row.
-const workerPrefix = "_worker/"
-
-func workerKey(workerID string) string { return workerPrefix + workerID }
 
 // Run looks at the table, decides, and claims, grants and refuses, until ctx ends. It looks often while something
 // moves and seldom while nothing does. Errors of the table are logged and outlasted.
@@ -134,63 +126,6 @@ func (m *Manager) vanished(key string, before observation, now time.Time) (o obs
 	return before, m.alive(before, now)
 }
 
-// alive reports whether an owner or worker that wrote this row is to be respected.
-func (m *Manager) alive(o observation, now time.Time) bool { return now.Sub(o.since) < m.cfg.Duration }
-
-// view is the distribution among the live workers of the leases that can be held.
-func (m *Manager) view(shards []Shard, now time.Time) view {
-	workers := map[string]bool{m.cfg.WorkerID: true}
-	for key, o := range m.seen {
-		if !m.alive(o, now) {
-			continue
-		}
-		if id, ok := strings.CutPrefix(key, workerPrefix); ok {
-			workers[id] = true
-		} else if o.row.Owner != "" && !o.row.Finished() {
-			workers[o.row.Owner] = true
-		}
-	}
-	v := view{me: m.cfg.WorkerID, workers: slices.Collect(maps.Keys(workers))}
-	byID := make(map[string]bool, len(shards))
-	for _, s := range shards {
-		byID[s.ID] = true
-	}
-	for _, s := range shards {
-		if m.leasable(s, byID) {
-			v.leases = append(v.leases, m.leaseView(s.ID, workers, now))
-		}
-	}
-	return v
-}
-
-// leasable is the parent gate: a shard is read when all of its parents were read to their ends, or are gone.
-func (m *Manager) leasable(s Shard, listed map[string]bool) bool {
-	if m.seen[s.ID].row.Finished() {
-		return false
-	}
-	for _, parent := range s.Parents {
-		if listed[parent] && !m.seen[parent].row.Finished() {
-			return false
-		}
-	}
-	return true
-}
-
-func (m *Manager) leaseView(shardID string, workers map[string]bool, now time.Time) leaseView {
-	o := m.seen[shardID]
-	l := leaseView{shardID: shardID, owner: o.row.Owner}
-	mine := m.held[shardID]
-	if mine != nil {
-		l.owner, l.leaving = m.cfg.WorkerID, mine.leaving()
-	} else if l.owner == m.cfg.WorkerID && !o.vanished || !m.alive(o, now) {
-		l.owner = ""
-	}
-	if workers[o.row.Claim] && (l.owner != "" || m.alive(o, now)) { // nobody waits for a claimant that does not come
-		l.claim = o.row.Claim
-	}
-	return l
-}
-
 // moving reports whether the table should be looked at often.
 func (m *Manager) moving(v view, p plan) bool {
 	now := time.Now()
@@ -243,89 +178,4 @@ func (m *Manager) claimed(shardID string) (*Lease, string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.held[shardID], m.seen[shardID].row.Claim
-}
-
-// announce keeps the worker's own row alive while it holds no lease, and removes it once it does.
-func (m *Manager) announce(ctx context.Context) error {
-	m.mu.Lock()
-	idle, row := len(m.held) == 0, m.presence
-	due := time.Since(m.seen[row.ShardID].since) >= m.cfg.renewEvery()
-	m.mu.Unlock()
-	if !idle {
-		return m.leave(ctx)
-	}
-	if row.Exists() && !due {
-		return nil
-	}
-	written, err := m.update(ctx, row, Set{attrTimeout: m.timeoutText()})
-	if errors.Is(err, ErrRefused) {
-		written, err = m.read(ctx, row.ShardID)
-	}
-	if err == nil {
-		m.presence = written
-	}
-	return err
-}
-
-// leave removes the worker's own row.
-func (m *Manager) leave(ctx context.Context) error {
-	if !m.presence.Exists() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
-	defer cancel()
-	err := m.table.Delete(ctx, m.presence)
-	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrTableMissing) {
-		m.presence = Row{ShardID: m.presence.ShardID}
-		return nil
-	}
-	return err
-}
-
-// cleanUp deletes the rows of shards that have been absent from complete listings for two lease durations, and of
-// workers that are long dead. A shard that is gone unfinished is data lost to retention: it is said once, loudly.
-func (m *Manager) cleanUp(ctx context.Context, shards []Shard, listed time.Time) {
-	now, grace := time.Now(), 2*m.cfg.Duration
-	for _, o := range m.deletable(shards, listed, now, grace) {
-		callCtx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
-		err := m.table.Delete(callCtx, o.row)
-		cancel()
-		entry := m.log.WithFields(logrus.Fields{"shard_id": o.row.ShardID, "checkpoint": o.row.Checkpoint})
-		switch {
-		case err != nil:
-			entry.WithError(err).Debug("lease row not deleted")
-		case strings.HasPrefix(o.row.ShardID, workerPrefix):
-			entry.Debug("row of a dead worker deleted")
-		case o.row.Finished():
-			entry.Info("lease row of a finished shard that is gone deleted")
-		default:
-			m.metrics.shardsLost.Inc()
-			entry.Error("shard is gone before it was read to its end: records are lost to the stream's retention")
-		}
-	}
-}
-
-func (m *Manager) deletable(shards []Shard, listed, now time.Time, grace time.Duration) (rows []observation) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	isListed := make(map[string]bool, len(shards))
-	for _, s := range shards {
-		isListed[s.ID] = true
-	}
-	for key, o := range m.seen {
-		owned := o.row.Owner != "" && m.alive(o, now)
-		switch {
-		case key == m.presence.ShardID || isListed[key] || owned || m.held[key] != nil:
-			delete(m.gone, key)
-		case strings.HasPrefix(key, workerPrefix):
-			if now.Sub(o.since) > grace {
-				rows = append(rows, o)
-			}
-		case m.gone[key].IsZero():
-			m.gone[key] = now
-		case listed.Sub(m.gone[key]) > grace: // a complete listing from well after it was first missed
-			rows = append(rows, o)
-		}
-	}
-	return rows
 }
