@@ -1,6 +1,7 @@
 // Package ledger keeps a list of the acknowledged records, so that a run can be verified.
 //
-// The file is CSV without a header, one line per record: call_id, shard id, sequence number. Each append is one
+// The file is CSV without a header, one line per record: call_id, shard id, sequence number, and, if any of the
+// record's sends before had an unknown outcome, how many: so many copies of it may be in the stream besides. Each append is one
 // write to the file, so the death of the process costs no line that was appended: what may be missing are the
 // records of the calls that were in flight. Only [File.Close] forces the lines to disk; a crash of the machine may
 // cost the last half minute or so, whatever its operating system keeps in memory.
@@ -13,10 +14,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 )
 
 // Entry is one acknowledged record.
-type Entry struct{ CallID, ShardID, SequenceNumber string }
+type Entry struct {
+	CallID, ShardID, SequenceNumber string
+
+	Unknown int // sends before, of which it is not known whether they put the record too
+}
 
 // File is a ledger on disk. One goroutine may use it at a time.
 type File struct {
@@ -59,7 +65,11 @@ func (f *File) Append(entries []Entry) error {
 	f.buf.Reset()
 	lines := csv.NewWriter(&f.buf)
 	for _, e := range entries {
-		lines.Write([]string{e.CallID, e.ShardID, e.SequenceNumber}) // a buffer takes everything
+		line := []string{e.CallID, e.ShardID, e.SequenceNumber}
+		if e.Unknown > 0 {
+			line = append(line, strconv.Itoa(e.Unknown))
+		}
+		lines.Write(line) // a buffer takes everything
 	}
 	lines.Flush()
 	_, err := f.file.Write(f.buf.Bytes())

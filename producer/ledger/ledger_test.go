@@ -19,7 +19,7 @@ func TestEntriesAreOnDiskBeforeClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := file.Append([]ledger.Entry{{"id-1", "shardId-000000000000", "49"}, {odd, "shardId-000000000001", "50"}}); err != nil {
+		if err := file.Append([]ledger.Entry{{"id-1", "shardId-000000000000", "49", 0}, {odd, "shardId-000000000001", "50", 2}}); err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
@@ -31,8 +31,10 @@ func TestEntriesAreOnDiskBeforeClose(t *testing.T) {
 	if !strings.HasPrefix(string(text), "id-1,shardId-000000000000,49\n") {
 		t.Errorf("the ledger begins %q", text)
 	}
-	lines, err := csv.NewReader(strings.NewReader(string(text))).ReadAll()
-	want := [][]string{{"id-1", "shardId-000000000000", "49"}, {odd, "shardId-000000000001", "50"}}
+	reader := csv.NewReader(strings.NewReader(string(text)))
+	reader.FieldsPerRecord = -1
+	lines, err := reader.ReadAll()
+	want := [][]string{{"id-1", "shardId-000000000000", "49"}, {odd, "shardId-000000000001", "50", "2"}}
 	if err != nil || !reflect.DeepEqual(lines, append(want, want...)) {
 		t.Errorf("read back %q, %v", lines, err)
 	}
@@ -48,7 +50,7 @@ func TestOpenRemovesALineThatWasCutShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := file.Append([]ledger.Entry{{"new", "s", "2"}}); err != nil {
+		if err := file.Append([]ledger.Entry{{"new", "s", "2", 0}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := file.Close(); err != nil {

@@ -25,7 +25,7 @@ type unit struct {
 	mapVersion   uint64
 	records      []Record // oldest first, never empty
 	attempts     int
-	unknown      bool // an attempt ended without telling whether the unit is in the stream
+	unknown      int // attempts that ended without telling whether the unit is in the stream
 }
 
 // bytes counts the partition key in, as Kinesis does.

@@ -51,7 +51,7 @@ func (s *Sender) settle(f *flight, now time.Time) {
 func (s *Sender) acknowledged(done []ledger.Entry, u *unit, result types.PutRecordsResultEntry, now time.Time) []ledger.Entry {
 	shardID := aws.ToString(result.ShardId)
 	for _, r := range u.records {
-		done = append(done, ledger.Entry{CallID: r.Event.CallID, ShardID: shardID, SequenceNumber: *result.SequenceNumber})
+		done = append(done, ledger.Entry{CallID: r.Event.CallID, ShardID: shardID, SequenceNumber: *result.SequenceNumber, Unknown: u.unknown})
 		s.unsentBytes -= len(r.Event.JSON)
 		s.stats.Bytes += uint64(len(r.Event.JSON))
 	}
@@ -71,8 +71,10 @@ func (s *Sender) countFailure(u *unit, code string, verdict outcome) {
 	if isThrottling(code) {
 		s.stats.Throttled += uint64(len(u.records))
 	}
-	if verdict == unknown && !u.unknown {
-		u.unknown = true
+	if verdict != unknown {
+		return
+	}
+	if u.unknown++; u.unknown == 1 {
 		s.stats.PossibleDuplicates += uint64(len(u.records))
 	}
 }
