@@ -1,0 +1,235 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"syscall"
+	"time"
+
+	"example.com/callevents/shared/testenv/faults"
+)
+
+// kind is a kind of fault. do injects one and returns when it is over, or errSkip.
+type kind struct {
+	name     string
+	oursOnly bool // says nothing about the stock consumer
+	do       func(f *fault) error
+}
+
+var errSkip = errors.New("skipped")
+
+func skip(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", errSkip, fmt.Sprintf(format, args...))
+}
+
+// kinds are all there are.
+func kinds() []kind {
+	list := []kind{
+		{name: "kill", do: kill(false)},
+		{name: "kill-renamed", do: kill(true)},
+		{name: "zombie", do: zombie},
+		{name: "terminate", do: terminate},
+		{name: "scale", do: scale},
+		{name: "table-deleted", do: deleteTable},
+		{name: "checkpoint-rewound", do: rewind},
+		{name: "owner-changed", do: changeOwner},
+		{name: "split", do: split},
+		{name: "merge", do: merge},
+		{name: "poison", oursOnly: true, do: poison},
+		{name: "ledger-disk-full", oursOnly: true, do: fillDisk},
+	}
+	for _, of := range allServices {
+		name := func(what string) string { return of.String() + "-" + what }
+		list = append(list,
+			kind{name: name("cut"), do: cut(of)},
+			kind{name: name("slow"), do: network(of, "", slow)},
+			kind{name: name("reset"), do: network(of, "", reset)},
+			kind{name: name("half-open"), do: network(of, "", halfOpen)},
+			kind{name: name("errors"), do: network(of, "", failing(of))},
+			kind{name: name("restart"), do: restart(of)})
+	}
+	return append(list,
+		kind{name: "dynamodb-answer-lost", do: network(onDynamoDB, "UpdateItem", answerLost(onDynamoDB))},
+		kind{name: "s3-answer-lost", do: network(onS3, "PUT", answerLost(onS3))},
+	)
+}
+
+// kill ends a consumer with SIGKILL and starts it again after a while, as the same or as another instance.
+func kill(renamed bool) func(*fault) error {
+	return func(f *fault) error {
+		c, err := f.consumer()
+		if err != nil {
+			return err
+		}
+		defer c.busy.Unlock()
+		f.hits("%s", c)
+		c.kill()
+		f.hold(f.between(0, 2*leaseDuration))
+		return c.start(renamed)
+	}
+}
+
+// zombie stops a consumer for longer than its leases last. It then finds itself in another world.
+func zombie(f *fault) error {
+	c, err := f.consumer()
+	if err != nil {
+		return err
+	}
+	defer c.busy.Unlock()
+	pause := f.between(leaseDuration*11/10, leaseDuration*5/2)
+	f.hits("%s for %v", c, pause)
+	c.signal(syscall.SIGSTOP)
+	defer c.signal(syscall.SIGCONT)
+	f.hold(pause)
+	return nil
+}
+
+// terminate ends a consumer with SIGTERM, on which it hands over, and starts it again after a while.
+func terminate(f *fault) error {
+	c, err := f.consumer()
+	if err != nil {
+		return err
+	}
+	defer c.busy.Unlock()
+	f.hits("%s", c)
+	if !c.end(stopGrace) {
+		f.note("%s did not end cleanly: %s", c, c.log.lastLine())
+	}
+	f.hold(f.between(0, leaseDuration))
+	return c.start(false)
+}
+
+// scale goes through 1, 5 and 2 consumers, and back.
+func scale(f *fault) error {
+	for _, n := range []int{1, most, 2, usual} {
+		f.hits("to %d", n)
+		if err := f.fleet.scale(n); err != nil {
+			return err
+		}
+		if n != usual {
+			f.hold(f.between(time.Second, leaseDuration*3/2))
+		}
+	}
+	return nil
+}
+
+// restart stops a server for a while.
+func restart(of service) func(*fault) error {
+	return func(f *fault) error {
+		f.outages[of].Lock()
+		defer f.outages[of].Unlock()
+		server, down := f.services.servers[of], f.between(500*time.Millisecond, 2*leaseDuration)
+		how, stop := "stopped", server.Stop
+		if of != onS3 && f.rng.IntN(2) == 0 { // the gateway writes an object and its metadata in two steps
+			how, stop = "killed", server.Kill
+		}
+		f.hits("%s for %v", how, down)
+		stop()
+		f.hold(down)
+		if err := server.Restart(f.always); err != nil {
+			return err
+		}
+		f.over()
+		return nil
+	}
+}
+
+// cut refuses connections between some consumers and a service, and breaks those that are there.
+func cut(of service) func(*fault) error {
+	return func(f *fault) error {
+		some, name := f.fleet.some(f.rng)
+		duration := f.between(time.Second, 3*leaseDuration)
+		f.hits("%s for %v", name, duration)
+		for _, c := range some {
+			c.proxies[of].Down()
+		}
+		f.hold(duration)
+		for _, c := range some {
+			if err := c.proxies[of].Up(); err != nil {
+				return err
+			}
+		}
+		f.overFor(some)
+		return nil
+	}
+}
+
+// network injects a fault into a share of the requests of some consumers to a service.
+func network(of service, operation string, inject func(f *fault) (faults.Fault, string)) func(*fault) error {
+	return func(f *fault) error {
+		some, name := f.fleet.some(f.rng)
+		what, text := inject(f)
+		share := [...]float64{0.2, 0.5, 1}[f.rng.IntN(3)]
+		duration := f.between(time.Second, 3*leaseDuration)
+		f.hits("%s, %s, %.0f%% of the requests for %v", name, text, share*100, duration)
+		var rules []*faults.Active
+		for _, c := range some {
+			rules = append(rules, c.proxies[of].Add(faults.Rule{Operation: operation, Share: share, Fault: what}))
+		}
+		f.hold(duration)
+		for _, rule := range rules {
+			rule.Remove()
+		}
+		f.overFor(some)
+		return nil
+	}
+}
+
+func slow(f *fault) (faults.Fault, string) {
+	delay := f.between(100*time.Millisecond, leaseDuration)
+	return faults.Delay(delay), fmt.Sprintf("slower by %v", delay)
+}
+
+func reset(*fault) (faults.Fault, string) { return faults.Cut(), "cut in the middle of the answer" }
+
+func halfOpen(*fault) (faults.Fault, string) { return faults.Hang(), "no answer" }
+
+// failing answers as the service does when it is not well. Nothing reaches the service.
+func failing(of service) func(*fault) (faults.Fault, string) {
+	type answer struct {
+		status int
+		code   string
+	}
+	answers := [...][]answer{
+		onKinesis: {{500, "InternalFailure"}, {503, "ServiceUnavailable"}, {400, "ProvisionedThroughputExceededException"},
+			{400, "ExpiredIteratorException"}, {400, "LimitExceededException"}},
+		onDynamoDB: {{500, "InternalServerError"}, {503, "ServiceUnavailable"}, {400, "ProvisionedThroughputExceededException"},
+			{400, "ThrottlingException"}, {400, "RequestLimitExceeded"}},
+		onS3: {{500, "InternalError"}, {503, "SlowDown"}, {503, "ServiceUnavailable"}, {409, "ConditionalRequestConflict"}},
+	}[of]
+	return func(f *fault) (faults.Fault, string) {
+		a := answers[f.rng.IntN(len(answers))]
+		text := fmt.Sprintf("answered %d %s", a.status, a.code)
+		if of == onS3 {
+			return faults.XMLError(a.status, a.code), text
+		}
+		return faults.JSONError(a.status, a.code), text
+	}
+}
+
+// answerLost lets the service apply a write and hides that from the client.
+func answerLost(of service) func(*fault) (faults.Fault, string) {
+	return func(f *fault) (faults.Fault, string) {
+		switch f.rng.IntN(3) {
+		case 0:
+			return faults.Lose(faults.Drop()), "applied, then the connection is broken"
+		case 1:
+			return faults.Lose(faults.Hang()), "applied, then no answer"
+		}
+		if of == onS3 {
+			return faults.Lose(faults.XMLError(http.StatusInternalServerError, "InternalError")), "applied, then answered 500"
+		}
+		return faults.Lose(faults.JSONError(http.StatusInternalServerError, "InternalServerError")), "applied, then answered 500"
+	}
+}
+
+// overFor ends a fault that hit some consumers. While others are well, they are to take over, so the recovery counts
+// from its beginning.
+func (f *fault) overFor(some []*consumer) {
+	well := slices.ContainsFunc(f.fleet.all, func(c *consumer) bool { return c.running() && !slices.Contains(some, c) })
+	if !well {
+		f.over()
+	}
+}

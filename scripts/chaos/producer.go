@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"example.com/callevents/shared/testenv/servers"
+)
+
+// producer is the producer's process, started again when its disk was full, and its ledger on a disk of its own.
+type producer struct {
+	binary, dir, disk, ledger string
+	args, env                 []string
+	log                       *logFile
+
+	mu      sync.Mutex // held while the process is started or stopped, and while the disk is full
+	process *program
+	mounted bool
+	full    bool // the process may end by itself
+	stopped bool
+}
+
+// newProducer puts the ledger on a small file system of its own, if it may, so that it can be filled.
+func newProducer(binary, dir string, cfg Config, s *services, seen *lines) (*producer, error) {
+	disk := filepath.Join(dir, "disk")
+	p := &producer{binary: binary, dir: dir, disk: disk, ledger: filepath.Join(disk, "ledger.csv"),
+		env: servers.Endpoints{Kinesis: s.url(onKinesis)}.Environ()}
+	p.args = []string{"--stream", stream, "--rate", strconv.FormatFloat(cfg.Rate, 'f', -1, 64), "--ledger", p.ledger,
+		"--spill", filepath.Join(dir, "spill.ndjson")}
+	var err error
+	if p.log, err = newLogFile("producer", filepath.Join(dir, "producer.log"), seen); err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(disk, 0o755); err != nil {
+		return nil, err
+	}
+	const lineBytes = 128
+	size := int64(cfg.Rate*(cfg.duration()+30*time.Minute).Seconds()) * lineBytes
+	p.mounted = mount(disk, size) == nil
+	return p, nil
+}
+
+func (p *producer) start() (err error) {
+	p.process, err = start(p.log, p.env, p.binary, p.args...)
+	return err
+}
+
+// mend starts the producer again while it may end by itself, until ctx ends. If it may not, that is told once.
+func (p *producer) mend(ctx context.Context, fail func(string, ...any)) {
+	for tick := time.Tick(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+		}
+		if p.mu.TryLock() {
+			if !p.stopped && !p.process.running() {
+				if !p.full {
+					fail("producer ended by itself: %s", p.log.lastLine())
+				}
+				_ = p.start()
+				p.full = false
+			}
+			p.mu.Unlock()
+		}
+	}
+}
+
+func (p *producer) stop() (clean bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	return p.process.Stop(stopGrace) == nil
+}
+
+func (p *producer) close() {
+	if p.process != nil && p.process.running() {
+		p.process.Kill()
+	}
+	if p.mounted {
+		copyOut(p.ledger, filepath.Join(p.dir, "ledger.csv"))
+		if err := syscall.Unmount(p.disk, 0); err != nil {
+			fmt.Fprintf(os.Stderr, "chaos: unmount %s: %v\n", p.disk, err)
+		}
+		p.mounted = false
+	}
+}
+
+// copyOut keeps the ledger of a run that failed.
+func copyOut(from, to string) {
+	if data, err := os.ReadFile(from); err == nil {
+		_ = os.WriteFile(to, data, 0o644)
+	}
+}
+
+// fillDisk leaves no room on the ledger's disk for a while.
+func fillDisk(f *fault) error {
+	p := f.producer
+	if !p.mounted {
+		return skip("only root can mount a small disk")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	filler := filepath.Join(p.disk, "filler")
+	defer os.Remove(filler)
+	f.hits("no room for the ledger")
+	p.full = true
+	if err := fill(filler); err != nil {
+		return err
+	}
+	f.hold(f.between(time.Second, leaseDuration))
+	if err := os.Remove(filler); err != nil {
+		return err
+	}
+	if !p.process.running() {
+		f.note("the producer has ended, and is started again: %s", p.log.lastLine())
+		if err := p.start(); err != nil {
+			return err
+		}
+	}
+	f.over()
+	return nil
+}
+
+// fill writes until there is no room.
+func fill(name string) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for block := make([]byte, 1<<20); len(block) > 0; {
+		if _, err := file.Write(block); err != nil {
+			block = block[:len(block)/2]
+		}
+	}
+	return nil
+}
