@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 
@@ -25,8 +24,8 @@ type Batch struct {
 
 	format  Format
 	encoder encoder
-	body    bytes.Buffer
-	letters bytes.Buffer
+	body    body
+	letters body
 }
 
 // encoder turns lines into the bytes of one object.

@@ -23,8 +23,8 @@ const typed = `{"event":{"property":{"call_id":"c1","call_duration":"300","call_
 func TestEveryFormatHoldsWhatWasAdded(t *testing.T) {
 	srv := fakeS3(t)
 	var want strings.Builder
-	for i := range 3000 {
-		fmt.Fprintf(&want, "{\"user\":{\"user_id\":%d}}\n", i)
+	for i := range 50_000 { // more than a block of the body, compressed too
+		fmt.Fprintf(&want, "{\"user\":{\"user_id\":%d}}\n", i*7919)
 	}
 	for format, decode := range map[warehouse.Format]func(io.Reader) (io.Reader, error){
 		warehouse.NDJSON:     func(r io.Reader) (io.Reader, error) { return r, nil },

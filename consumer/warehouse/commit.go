@@ -1,9 +1,9 @@
 package warehouse
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -26,7 +26,7 @@ type Window interface {
 func (s *Store) Commit(ctx context.Context, window Window, b *Batch) (Link, error) {
 	link := b.link(s)
 	for attempt := 0; ; attempt++ {
-		result, err := s.create(ctx, window, link, b.body.Bytes())
+		result, err := s.create(ctx, window, link, b.body.Reader())
 		s.metrics.commits.WithLabelValues(string(result)).Inc()
 		switch result {
 		case done:
@@ -48,7 +48,7 @@ func (s *Store) Commit(ctx context.Context, window Window, b *Batch) (Link, erro
 
 // create sends the one request that decides: it creates the object if, and only if, nothing has its name. We may
 // die, or be paused, at any moment in here: the request takes effect once or not at all, and never twice.
-func (s *Store) create(ctx context.Context, window Window, link Link, body []byte) (outcome, error) {
+func (s *Store) create(ctx context.Context, window Window, link Link, body io.ReadSeeker) (outcome, error) {
 	now, until := time.Now(), window.Deadline()
 	if !now.Before(until) {
 		return unknown, fmt.Errorf("lease was not renewed in time, no commit may start")
@@ -58,7 +58,7 @@ func (s *Store) create(ctx context.Context, window Window, link Link, body []byt
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &link.Bucket,
 		Key:         aws.String(link.Key()),
-		Body:        bytes.NewReader(body),
+		Body:        body,
 		ContentType: aws.String(link.Format.contentType()),
 		Metadata:    link.metadata(),
 		IfNoneMatch: aws.String("*"),

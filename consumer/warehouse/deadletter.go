@@ -1,9 +1,9 @@
 package warehouse
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -50,7 +50,7 @@ func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 		in.IfNoneMatch = aws.String("*")
 	}
 	for attempt := 0; ; attempt++ {
-		err := s.put(ctx, in, b.letters.Bytes(), once)
+		err := s.put(ctx, in, b.letters.Reader(), once)
 		switch {
 		case err == nil && !complete:
 			s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
@@ -66,10 +66,10 @@ func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 	}
 }
 
-func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body []byte, opts ...func(*s3.Options)) error {
+func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body io.ReadSeeker, opts ...func(*s3.Options)) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	in.Body = bytes.NewReader(body)
+	in.Body = body
 	_, err := s.client.PutObject(ctx, in, opts...)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -44,7 +45,7 @@ func (s *Store) probeCreate(ctx context.Context) error {
 func (s *Store) probeErrors(ctx context.Context) error { return s.putProbe(ctx, s.ErrorsPrefix, nil) }
 
 func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
-	err := s.put(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}, nil)
+	err := s.put(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}, strings.NewReader(""))
 	switch status(err) {
 	case http.StatusForbidden:
 		return fatal("put %s%s: %w; allow s3:PutObject there", prefix, probe, err)
