@@ -24,7 +24,7 @@ func one(t *testing.T, w *testWorker) *lease.Lease {
 	return nil
 }
 
-// Fails when isAhead compares text, or when Checkpoint writes whatever it is given.
+// Seen to fail when isAhead compares text, and when Checkpoint writes whatever it is given.
 func TestCheckpointNeverGoesBackAndComparesAsANumber(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -43,7 +43,8 @@ func TestCheckpointNeverGoesBackAndComparesAsANumber(t *testing.T) {
 	})
 }
 
-// Fails when Checkpoint goes by the owner's name alone: both leases belong to worker a.
+// Both leases belong to worker a. Seen to fail when a lease that has ended writes all the same: it finds its own name in
+// the row, and goes on from there.
 func TestLateCheckpointOfAnEarlierLeaseOfTheSameWorkerIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -69,7 +70,7 @@ func TestLateCheckpointOfAnEarlierLeaseOfTheSameWorkerIsRefused(t *testing.T) {
 	})
 }
 
-// Fails when a renewal writes more than the counter and the timeout.
+// Seen to fail when Checkpoint keeps what it could not write, and the renewal writes it.
 func TestFailedCheckpointDoesNotGoLiveWithTheNextRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -96,8 +97,8 @@ func TestFailedCheckpointDoesNotGoLiveWithTheNextRenewal(t *testing.T) {
 	})
 }
 
-// A write whose answer is lost after it was applied is recognized as done. Fails when settle gives up on a
-// version that moved.
+// A write whose answer is lost after it was applied is recognized as done. Seen to fail when settle takes a version that
+// has moved for a lost lease, and when it takes it for an error.
 func TestLostAnswersAreSettledByReadingTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -124,30 +125,42 @@ func TestLostAnswersAreSettledByReadingTheRow(t *testing.T) {
 	})
 }
 
-// Fails when the trust window is as long as the lease duration, or counted from the end of a write.
+// The answers to the owner's writes take nearly as long as they may, and the other worker looks at the table at
+// different times after the last one. Seen to fail when the trust window is counted from the answer, when it is longer
+// than the lease duration, and when a lease does not end with it.
 func TestOwnerCutOffFromTheTableStopsBeforeAnybodyTakesOver(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 1)
-		a := c.start("a")
-		l := one(t, a)
-		time.Sleep(23 * time.Second)
-		a.pause()
-		c.start("b")
-		<-l.Done()
-		if owner := c.table.get(shardID(0)).Owner; owner != "a" {
-			t.Errorf("lease ended when %q already owned it", owner)
-		}
-		cut := time.Now()
-		for c.table.get(shardID(0)).Owner != "b" {
-			time.Sleep(10 * time.Millisecond)
-		}
-		t.Logf("taken %v after its owner had stopped relying on it", time.Since(cut))
-		a.resume()
-		c.finish()
-	})
+	for look := range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, 1)
+			c.table.disturb(nil, func(_ context.Context, call, shard string) error {
+				if call == "Update" && c.table.get(shard).Owner == "a" {
+					time.Sleep(c.lease.Duration/4 - 100*time.Millisecond)
+				}
+				return nil
+			})
+			a := c.start("a")
+			l := one(t, a)
+			time.Sleep(time.Duration(look) * 200 * time.Millisecond)
+			c.start("b")
+			time.Sleep(23 * time.Second)
+			a.pause()
+			<-l.Done()
+			if owner := c.table.get(shardID(0)).Owner; owner != "a" {
+				t.Errorf("lease ended when %q already owned it", owner)
+			}
+			cut := time.Now()
+			for c.table.get(shardID(0)).Owner != "b" {
+				time.Sleep(10 * time.Millisecond)
+			}
+			t.Logf("taken %v after its owner had stopped relying on it", time.Since(cut))
+			a.resume()
+			c.finish()
+		})
+	}
 }
 
-// Fails when Release is allowed to leave the renewal running, or a renewal writes on another counter.
+// Seen to fail when the renewal goes on after the release and, as the library's does, reads the row first and writes the
+// owner.
 func TestRenewalAfterReleaseCannotTakeTheLeaseBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)

@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// Seen to fail with one lease a look, as the library takes them.
 func TestOneWorkerTakesEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 64)
@@ -16,6 +17,7 @@ func TestOneWorkerTakesEverythingAtOnce(t *testing.T) {
 	})
 }
 
+// Seen to fail when workers without a lease are not counted, and when nobody claims.
 func TestJoiningWorkersAreBalancedWithinAFewSyncIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
@@ -30,6 +32,24 @@ func TestJoiningWorkersAreBalancedWithinAFewSyncIntervals(t *testing.T) {
 	})
 }
 
+// The remainder: with 11 shards the library calls 5/2/2/2 balanced. Seen to fail when a worker at the rounded-down share
+// never claims, and when nobody takes more than that share.
+func TestRemainderIsBalancedToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 11)
+		c.start("a")
+		c.settle(2 * time.Second)
+		for _, id := range []string{"b", "c", "d"} {
+			c.start(id)
+		}
+		t.Logf("three joined: balanced after %v", c.settle(10*time.Second))
+		c.stop(c.workers["b"])
+		t.Logf("one left: balanced after %v", c.settle(10*time.Second))
+		c.finish()
+	})
+}
+
+// Seen to fail when one more than the claimant has is reason enough to move a lease.
 func TestNoLeaseMovesOnceBalanced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 10)
@@ -47,23 +67,28 @@ func TestNoLeaseMovesOnceBalanced(t *testing.T) {
 	})
 }
 
+// The crash comes at different times after the last renewal. Seen to fail when leases never expire or expire late, and
+// when the table is looked at only once in a lease duration.
 func TestCrashedWorkerIsReplacedAfterTheLeaseDuration(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 4)
-		c.start("a")
-		b := c.start("b")
-		c.settle(10 * time.Second)
-		time.Sleep(17 * time.Second)
-		c.crash(b)
-		if took := c.settle(20 * time.Second); took > c.lease.Duration+c.lease.Duration/5+2*c.lease.SyncInterval {
-			t.Errorf("took %v", took)
-		} else {
-			t.Logf("all shards held again after %v", took)
-		}
-		c.finish()
-	})
+	for second := range 10 {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, 4)
+			c.start("a")
+			b := c.start("b")
+			c.settle(10 * time.Second)
+			time.Sleep(time.Duration(10+second) * time.Second)
+			c.crash(b)
+			if took := c.settle(25 * time.Second); took > c.lease.Duration+c.lease.Duration/5+2*c.lease.SyncInterval {
+				t.Errorf("took %v", took)
+			} else {
+				t.Logf("all shards held again after %v", took)
+			}
+			c.finish()
+		})
+	}
 }
 
+// Seen to fail when a release leaves the owner in the row.
 func TestStoppedWorkerIsReplacedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)

@@ -2,6 +2,8 @@ package lease_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,31 +12,36 @@ import (
 	"example.com/callevents/consumer/lease"
 )
 
-// Fails when one parent, or a parent without a row, counts as all finished.
+// Either parent may end first. Seen to fail when one parent is enough, when a parent without a checkpoint counts as
+// finished, and without the gate.
 func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 2)
-		c.shards.list = append(c.shards.list, lease.Shard{ID: "child", Parents: []string{shardID(0), shardID(1)}})
-		w := c.start("a")
-		time.Sleep(5 * time.Second)
-		for i, l := range w.manager.Held() {
-			if c.table.get("child").Owner != "" {
-				t.Fatalf("child taken with %d of 2 parents finished", i)
-			}
-			if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
-				t.Fatal(err)
-			}
-			_ = l.Release(t.Context())
+	for _, parents := range [][]string{{shardID(0), shardID(1)}, {shardID(1), shardID(0)}} {
+		synctest.Test(t, func(t *testing.T) {
+			c := newCluster(t, 2)
+			c.shards.list = append(c.shards.list, lease.Shard{ID: "child", Parents: parents})
+			w := c.start("a")
 			time.Sleep(5 * time.Second)
-		}
-		if row := c.table.get("child"); row.Owner != "a" || row.ParentShardID != shardID(0) {
-			t.Errorf("both parents finished, child's row %+v", row)
-		}
-		c.finish()
-	})
+			held := w.manager.Held()
+			slices.SortFunc(held, func(a, b *lease.Lease) int { return strings.Compare(a.ShardID(), b.ShardID()) })
+			for i, l := range held {
+				if c.table.get("child").Owner != "" {
+					t.Errorf("child taken with %d of 2 parents finished", i)
+				}
+				if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+					t.Error(err)
+				}
+				_ = l.Release(t.Context())
+				time.Sleep(5 * time.Second)
+			}
+			if row := c.table.get("child"); row.Owner != "a" || row.ParentShardID != parents[0] {
+				t.Errorf("both parents finished, child's row %+v", row)
+			}
+			c.finish()
+		})
+	}
 }
 
-// Fails when a parent that the stream lists no more is waited for.
+// Seen to fail when a parent that the stream lists no more is waited for.
 func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 0)
@@ -45,7 +52,7 @@ func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
 	})
 }
 
-// Fails when a listing that lacks a shard once leads to the deletion of its row.
+// Seen to fail when the first listing that lacks a shard leads to the deletion of its row.
 func TestRowOfALiveShardIsNeverDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
@@ -68,6 +75,7 @@ func TestRowOfALiveShardIsNeverDeleted(t *testing.T) {
 	})
 }
 
+// Seen to fail when nothing is deleted, when the loss is not counted, and when a finished shard counts as lost.
 func TestRowsOfShardsThatAreGoneAreCleanedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -88,7 +96,8 @@ func TestRowsOfShardsThatAreGoneAreCleanedUp(t *testing.T) {
 	})
 }
 
-// Fails when the position of a stock worker's table is not read, or its live lease is not respected.
+// Seen to fail when expiry goes by LeaseTimeout, when a row without a counter has no version, and when the take clears the
+// checkpoint.
 func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
@@ -123,7 +132,7 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 	})
 }
 
-// Fails when the manager only retries its reads, or takes what vanished while its owner still relies on it.
+// Seen to fail when the manager only retries its reads, and when it takes what vanished while its owner still relies on it.
 func TestDeletedTableIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
@@ -143,7 +152,7 @@ func TestDeletedTableIsMadeAgain(t *testing.T) {
 	})
 }
 
-// Fails when a claim is honoured for ever. b claims and dies before it takes.
+// b claims and dies before it takes. Seen to fail when a claim is honoured for ever.
 func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
@@ -154,7 +163,8 @@ func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
 	})
 }
 
-// What a worker costs at rest: 2 writes a lease and lease duration, 5 scans a lease duration.
+// What a worker costs at rest: 2 writes a lease and lease duration, 5 scans a lease duration. Seen to fail when the table is
+// looked at every sync interval, and with renewals five times as often.
 func TestRequestsAtRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
