@@ -27,7 +27,7 @@ import (
 //
 //	peak = 20 MiB + 2 x shards x (FlushBytes / ratio + 1 MiB + encoder)
 //
-// The ratio of call events is 1 for none and about 4 for gzip; encoders: gzip 1 MiB, zstd 3 MiB, Parquet 6 MiB.
+// The ratio of call events is 1 for none, 7 for gzip and zstd, 6 for Parquet; encoders: gzip 1 MiB, zstd 3 MiB, Parquet 6 MiB.
 const (
 	memoryShards     = 4
 	memoryFlushBytes = 8 << 20
