@@ -1,0 +1,307 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/testenv"
+	"example.com/callevents/shared/testenv/faults"
+)
+
+// recorder is a lease that keeps its checkpoints, and that can be lost.
+type recorder struct {
+	mu          sync.Mutex
+	checkpoints []string
+	done        chan struct{}
+}
+
+func (r *recorder) Deadline() time.Time   { return time.Now().Add(time.Hour) }
+func (r *recorder) Done() <-chan struct{} { return r.done }
+func (r *recorder) Checkpoint(_ context.Context, checkpoint, day string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.checkpoints = append(r.checkpoints, checkpoint+" "+day)
+	return nil
+}
+
+// bench is one shard over a real S3 server.
+type bench struct {
+	*world
+	url, bucketName string
+	lease           *recorder
+	metrics         *prometheus.Registry
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{world: &world{log: t.Logf}, lease: &recorder{done: make(chan struct{})}, metrics: prometheus.NewRegistry()}
+	b.url, b.bucketName = startFakeS3(t)
+	return b
+}
+
+// open returns an open shard with changed limits.
+func (b *bench) open(t *testing.T, change func(*pipeline.Config, *warehouse.Config)) *pipeline.Shard {
+	t.Helper()
+	chain := warehouse.Config{
+		Application: "app", Stream: "stream", Writer: "w", Location: warehouse.Location{Bucket: b.bucketName, Prefix: "r/"},
+		ErrorsPrefix: "e/", Format: warehouse.NDJSON, Timeout: 5 * time.Second, Retention: 24 * time.Hour,
+	}
+	cfg := pipeline.Config{Stream: "stream", FlushInterval: time.Hour, Log: quietLog}
+	change(&cfg, &chain)
+	cfg.Store = warehouse.NewStore(chain, testenv.NewS3Client(b.url), warehouseMetrics, quietLog)
+	if cfg.Metrics == nil {
+		cfg.Metrics = pipelineMetrics
+	}
+	shard := pipeline.New(cfg, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, b.lease)
+	if err := shard.Open(t.Context(), "", ""); err != nil {
+		t.Fatal(err)
+	}
+	return shard
+}
+
+// ends returns the last sequence numbers of the chain's links that have records.
+func (b *bench) ends(t *testing.T) (ends []string) {
+	t.Helper()
+	b.fetch(t, testenv.NewS3Client(b.url), b.bucketName)
+	links, err := b.links()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range links {
+		if !l.First.IsZero() {
+			ends = append(ends, l.Last.String())
+		}
+	}
+	return ends
+}
+
+func (b *bench) process(t *testing.T, shard *pipeline.Shard, n int) {
+	t.Helper()
+	if err := shard.Process(t.Context(), b.stream.read(shard.Position(), n, 0)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBatchesEndAtTheirLimits(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit func(*pipeline.Config, *warehouse.Config)
+		puts  string // kinds of records, a digit each; "d" for the next day
+		want  []string
+	}{
+		"records":                {func(p *pipeline.Config, _ *warehouse.Config) { p.FlushRecords = 2 }, "00000", []string{"120", "140"}},
+		"rejected records count": {func(p *pipeline.Config, _ *warehouse.Config) { p.FlushRecords = 2 }, "0222", []string{"120", "140"}},
+		"containers are not cut": {func(p *pipeline.Config, _ *warehouse.Config) { p.FlushRecords = 1 }, "303", []string{"110", "120", "130"}},
+		"bytes":                  {func(p *pipeline.Config, _ *warehouse.Config) { p.FlushBytes = 45 }, "00000", []string{"120", "140"}},
+		"age":                    {func(p *pipeline.Config, _ *warehouse.Config) { p.FlushInterval = time.Nanosecond }, "00", []string{"110", "120"}},
+		"day":                    {func(*pipeline.Config, *warehouse.Config) {}, "00d000d", []string{"120"}},
+		"none":                   {func(*pipeline.Config, *warehouse.Config) {}, "00000", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			for _, kind := range []byte(c.puts) {
+				if kind == 'd' {
+					b.stream.nextDay(1)
+					b.stream.trimmed = 0
+				} else {
+					b.stream.put(kind - '0')
+				}
+			}
+			shard := b.open(t, c.limit)
+			b.process(t, shard, 100)
+			if got := b.ends(t); !slices.Equal(got, c.want) {
+				t.Errorf("links end at %v, want %v", got, c.want)
+			}
+			var checkpoints []string
+			for _, at := range b.lease.checkpoints {
+				checkpoints = append(checkpoints, strings.Fields(at)[0])
+			}
+			if !slices.Equal(checkpoints, c.want) {
+				t.Errorf("checkpoints %v, want %v", checkpoints, c.want)
+			}
+		})
+	}
+}
+
+func TestABatchEndsByAgeThoughNothingComes(t *testing.T) {
+	b := newBench(t)
+	b.stream.put(0)
+	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) { c.FlushInterval = 300 * time.Millisecond })
+	b.process(t, shard, 1)
+	testenv.Eventually(t, "the batch does not end", func() bool {
+		b.process(t, shard, 1)
+		return slices.Equal(b.ends(t), []string{"110"})
+	})
+}
+
+func TestDrainHandsOverAndFinishEndsTheShard(t *testing.T) {
+	b := newBench(t)
+	b.stream.put(0)
+	b.stream.put(2)
+	shard := b.open(t, func(*pipeline.Config, *warehouse.Config) {})
+	b.process(t, shard, 1)
+	if err := shard.Drain(t.Context()); err != nil || shard.Position() != "110" {
+		t.Fatalf("position %s, %v", shard.Position(), err)
+	}
+	if err := shard.Drain(t.Context()); err != nil { // nothing is held
+		t.Fatal(err)
+	}
+	next := b.open(t, func(*pipeline.Config, *warehouse.Config) {})
+	if next.Position() != "110" {
+		t.Fatalf("the next owner starts after %s", next.Position())
+	}
+	b.process(t, next, 1)
+	if err := next.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"110 2026-11-23", "120 2026-11-23", "SHARD_END 2026-11-23"}
+	if !slices.Equal(b.lease.checkpoints, want) {
+		t.Errorf("checkpoints %v, want %v", b.lease.checkpoints, want)
+	}
+	b.ends(t)
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestFinishRefusesAShardThatAnotherWriterCutShorter(t *testing.T) {
+	b := newBench(t)
+	for range 3 {
+		b.stream.put(0)
+	}
+	slow, quick := b.open(t, func(*pipeline.Config, *warehouse.Config) {}), b.open(t, func(*pipeline.Config, *warehouse.Config) {})
+	b.process(t, slow, 3)
+	b.process(t, quick, 1)
+	if err := quick.Drain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := slow.Finish(t.Context()); !errors.Is(err, pipeline.ErrRewound) || slow.Position() != "110" {
+		t.Fatalf("position %s, %v; want ErrRewound", slow.Position(), err)
+	}
+	b.process(t, slow, 3)
+	if err := slow.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.ends(t)
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutS3TheShardWaitsAndALostLeaseEndsIt(t *testing.T) {
+	b := newBench(t)
+	proxy, err := faults.Listen(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	b.url = proxy.URL()
+	for range 4 {
+		b.stream.put(0)
+	}
+	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) { c.FlushRecords = 2 })
+	proxy.Down()
+	result := make(chan error, 1)
+	go func() { result <- shard.Process(t.Context(), b.stream.read("", 2, 0)) }()
+	select {
+	case err := <-result:
+		t.Fatalf("went on without an answer: %v", err)
+	case <-time.After(500 * time.Millisecond):
+	}
+	if err := proxy.Up(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; err != nil {
+		t.Fatal(err)
+	}
+	if got := b.ends(t); !slices.Equal(got, []string{"120"}) {
+		t.Fatalf("links end at %v", got)
+	}
+	proxy.Down()
+	go func() { result <- shard.Process(t.Context(), b.stream.read("120", 2, 0)) }()
+	close(b.lease.done)
+	if err := <-result; !errors.Is(err, pipeline.ErrLost) {
+		t.Fatalf("got %v, want ErrLost", err)
+	}
+}
+
+func TestMetricsCountWhatBecameOfRecords(t *testing.T) {
+	b := newBench(t)
+	for _, kind := range []byte{0, 2, 3, 0} {
+		b.stream.put(kind)
+	}
+	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) {
+		c.FlushRecords, c.Metrics = 5, pipeline.NewMetrics(b.metrics)
+	})
+	b.process(t, shard, 4)
+	want := map[string]float64{
+		"callevents_records_in_total": 5, "callevents_records_skipped_total": 1, "callevents_records_committed_total": 4,
+		"callevents_objects_total": 2, "callevents_adopted_links_total": 0, "callevents_records_rejected_total": 1,
+	}
+	families, err := b.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		sum := 0.0
+		for _, m := range f.Metric {
+			sum += m.GetCounter().GetValue()
+		}
+		if expected, ok := want[f.GetName()]; ok && sum != expected {
+			t.Errorf("%s is %v, want %v", f.GetName(), sum, expected)
+		}
+		delete(want, f.GetName())
+	}
+	if len(want) > 0 {
+		t.Errorf("no metrics %v", want)
+	}
+}
+
+// TestLayoutChangesBetweenTwoRuns lets the first run die behind its tip and before the tip's dead letters; the second
+// has another prefix, another format and another errors prefix.
+func TestLayoutChangesBetweenTwoRuns(t *testing.T) {
+	b := newBench(t)
+	for kind := range byte(12) {
+		b.stream.put(kind)
+	}
+	former := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) { c.FlushRecords = 3 })
+	b.process(t, former, 8) // the last one is rejected
+	b.ends(t)
+	links, err := b.links()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, letters := testenv.NewS3Client(b.url), links[len(links)-1].DeadLetters
+	if letters == "" {
+		t.Fatal("the scenario needs dead letters at the tip")
+	}
+	if _, err := client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &b.bucketName, Key: &letters}); err != nil {
+		t.Fatal(err)
+	}
+
+	at := func(prefix string) warehouse.Location {
+		return warehouse.Location{Bucket: b.bucketName, Prefix: prefix}
+	}
+	shard := b.open(t, func(_ *pipeline.Config, w *warehouse.Config) {
+		w.Location, w.ErrorsPrefix, w.Format = at("s/"), "f/", warehouse.NDJSONGzip
+		w.Former = []warehouse.Location{at("r/"), at("s/")}
+	})
+	b.process(t, shard, 100)
+	if err := shard.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	report, err := warehouse.Verify(t.Context(), client, warehouse.Verification{
+		Locations: []warehouse.Location{at("r/"), at("s/")}, Errors: []warehouse.Location{at("e/"), at("f/")},
+	})
+	if err != nil || !report.OK() || report.Records+report.DeadLetters != len(b.stream.users) {
+		t.Errorf("%v; want %d records and dead letters\n%s", err, len(b.stream.users), strings.Join(report.Lines(), "\n"))
+	}
+}
