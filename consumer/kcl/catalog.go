@@ -17,7 +17,7 @@ import (
 )
 
 // Pauses between two listings. ListShards may be called 1,000 times a second per stream (Kinesis quotas); a shard
-// that ends asks for a listing by itself, so the rest only bounds how late a split is seen by an idle worker.
+// that ends makes every worker list, so the rest only bounds how late a new shard without a parent is seen.
 const (
 	listEvery = 30 * time.Second
 	listRetry = time.Second
@@ -69,8 +69,8 @@ func (c *catalog) run(ctx context.Context) error {
 	}
 }
 
-// refresh asks for a listing now; it does not wait for it.
-func (c *catalog) refresh() {
+// Refresh implements [lease.Shards]: it asks for a listing now and does not wait for it.
+func (c *catalog) Refresh() {
 	select {
 	case c.ask <- struct{}{}:
 	default:

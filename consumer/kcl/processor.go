@@ -25,6 +25,6 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 func (p *processor) Shutdown(in *interfaces.ShutdownInput) {
 	if in.ShutdownReason == interfaces.TERMINATE {
 		p.session.finish()
-		p.worker.catalog.refresh() // its children can be read now
+		p.worker.catalog.Refresh() // its children can be read now
 	}
 }

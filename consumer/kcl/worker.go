@@ -74,7 +74,7 @@ func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline New
 func (w *Worker) Synced() time.Time { return w.leases.Synced() }
 
 // Refresh lists the stream's shards now instead of in half a minute; it does not wait for it.
-func (w *Worker) Refresh() { w.catalog.refresh() }
+func (w *Worker) Refresh() { w.catalog.Refresh() }
 
 // ShardState is a shard that the worker reads now.
 type ShardState struct {
@@ -185,7 +185,7 @@ func (w *Worker) ended(shardID string, s *session) {
 	w.mu.Unlock()
 	switch {
 	case errors.Is(s.failed, errGone):
-		w.catalog.refresh() // which fails the worker if it is the stream that is gone
+		w.catalog.Refresh() // which fails the worker if it is the stream that is gone
 	case errors.Is(s.failed, warehouse.ErrFatal):
 		w.fail(s.failed)
 	}

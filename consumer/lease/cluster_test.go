@@ -34,6 +34,15 @@ type cluster struct {
 type shards struct {
 	mu   sync.Mutex
 	list []lease.Shard
+	next []lease.Shard // what the next listing would say; nil: the same
+}
+
+func (s *shards) Refresh() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next != nil {
+		s.list, s.next = s.next, nil
+	}
 }
 
 func (s *shards) List() ([]lease.Shard, time.Time) {

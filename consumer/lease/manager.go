@@ -49,6 +49,8 @@ type Shards interface {
 	// List returns all shards of the stream, closed ones included, and when they were listed. Nil before the first
 	// complete listing. It returns at once.
 	List() (shards []Shard, at time.Time)
+	// Refresh asks for a new listing; it returns at once.
+	Refresh()
 }
 
 // Manager holds one worker's leases. [Manager.Run] keeps the view of the table and decides; whoever consumes the

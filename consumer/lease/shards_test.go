@@ -41,6 +41,27 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 	}
 }
 
+// Whoever reads a shard to its end lists the stream at once, but the children may be for others to take. Seen to fail
+// when only that worker does.
+func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		w := c.start("a")
+		c.settle(5 * time.Second)
+		c.shards.next = append(someShards(1), lease.Shard{ID: "child", Parents: []string{shardID(0)}})
+		l := w.manager.Held()[0]
+		if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+			t.Error(err)
+		}
+		_ = l.Release(t.Context())
+		time.Sleep(5 * time.Second)
+		if owner := c.table.get("child").Owner; owner != "a" {
+			t.Errorf("the child's owner is %q", owner)
+		}
+		c.finish()
+	})
+}
+
 // Seen to fail when a parent that the stream lists no more is waited for.
 func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,6 +54,9 @@ func (m *Manager) sync(ctx context.Context) (time.Duration, error) {
 	}
 	shards, listed := m.shards.List()
 	m.mu.Lock()
+	if m.anyFinished(rows) {
+		m.shards.Refresh()
+	}
 	m.observe(rows, time.Now())
 	if shards == nil {
 		m.mu.Unlock()
@@ -83,6 +87,14 @@ func (m *Manager) rows(ctx context.Context) ([]Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.cfg.Duration)
 	defer cancel()
 	return m.table.Rows(ctx)
+}
+
+// anyFinished reports that a shard was read to its end since the last look, by whichever worker. Its children can be
+// taken now, and not all may be for the worker that knows of them because it came to that end.
+func (m *Manager) anyFinished(rows []Row) bool {
+	return len(m.seen) > 0 && slices.ContainsFunc(rows, func(row Row) bool {
+		return row.Finished() && !m.seen[row.ShardID].row.Finished()
+	})
 }
 
 // observe notes which rows have changed. A row is dated after it was read, so that an owner that counts from
