@@ -40,19 +40,25 @@ func kinds() []kind {
 		{name: "poison", oursOnly: true, do: poison},
 		{name: "ledger-disk-full", oursOnly: true, do: fillDisk},
 	}
-	for _, of := range allServices {
-		name := func(what string) string { return of.String() + "-" + what }
-		list = append(list,
-			kind{name: name("cut"), do: cut(of)},
-			kind{name: name("slow"), do: network(of, "", slow)},
-			kind{name: name("reset"), do: network(of, "", reset)},
-			kind{name: name("half-open"), do: network(of, "", halfOpen)},
-			kind{name: name("errors"), do: network(of, "", failing(of))},
-			kind{name: name("restart"), do: restart(of)})
+	onTheWay := func(name string, between func(*fault) way, of service) []kind {
+		return []kind{
+			{name: name + "-cut", do: cut(between)},
+			{name: name + "-slow", do: network(between, "", slow)},
+			{name: name + "-reset", do: network(between, "", reset)},
+			{name: name + "-half-open", do: network(between, "", halfOpen)},
+			{name: name + "-errors", do: network(between, "", failing(of))},
+		}
 	}
+	for _, of := range allServices {
+		list = append(list, onTheWay(of.String(), consumersTo(of), of)...)
+		list = append(list, kind{name: of.String() + "-restart", do: restart(of)})
+	}
+	list = append(list, onTheWay("producer", producerToKinesis, onKinesis)...)
 	return append(list,
-		kind{name: "dynamodb-answer-lost", do: network(onDynamoDB, "UpdateItem", answerLost(onDynamoDB))},
-		kind{name: "s3-answer-lost", do: network(onS3, "PUT", answerLost(onS3))},
+		kind{name: "dynamodb-answer-lost", do: network(consumersTo(onDynamoDB), "UpdateItem", answerLost(onDynamoDB))},
+		kind{name: "s3-answer-lost", do: network(consumersTo(onS3), "PUT", answerLost(onS3))},
+		kind{name: "producer-answer-lost", do: network(producerToKinesis, "PutRecords", answerLost(onKinesis))},
+		kind{name: "producer-kill", do: killProducer},
 	)
 }
 
@@ -136,43 +142,67 @@ func restart(of service) func(*fault) error {
 	}
 }
 
-// cut refuses connections between some consumers and a service, and breaks those that are there.
-func cut(of service) func(*fault) error {
-	return func(f *fault) error {
+// way is what a fault of the network hits: the proxies between some clients and a service.
+type way struct {
+	name    string
+	proxies []*faults.Proxy
+	heals   bool // others are to take over, so the recovery counts from the fault's beginning
+}
+
+// consumersTo chooses one consumer, or all, and a service.
+func consumersTo(of service) func(*fault) way {
+	return func(f *fault) way {
 		some, name := f.fleet.some(f.rng)
-		duration := f.between(time.Second, 3*leaseDuration)
-		f.hits("%s for %v", name, duration)
+		w := way{name: name}
 		for _, c := range some {
-			c.proxies[of].Down()
+			w.proxies = append(w.proxies, c.proxies[of])
+		}
+		w.heals = slices.ContainsFunc(f.fleet.all, func(c *consumer) bool { return c.running() && !slices.Contains(some, c) })
+		return w
+	}
+}
+
+// producerToKinesis is the only way that the producer has.
+func producerToKinesis(f *fault) way {
+	return way{name: "producer", proxies: []*faults.Proxy{f.producer.proxy}}
+}
+
+// cut refuses connections and breaks those that are there.
+func cut(between func(*fault) way) func(*fault) error {
+	return func(f *fault) error {
+		w, duration := between(f), f.between(time.Second, 3*leaseDuration)
+		f.hits("%s for %v", w.name, duration)
+		for _, p := range w.proxies {
+			p.Down()
 		}
 		f.hold(duration)
-		for _, c := range some {
-			if err := c.proxies[of].Up(); err != nil {
+		for _, p := range w.proxies {
+			if err := p.Up(); err != nil {
 				return err
 			}
 		}
-		f.overFor(some)
+		f.overUnless(w.heals)
 		return nil
 	}
 }
 
-// network injects a fault into a share of the requests of some consumers to a service.
-func network(of service, operation string, inject func(f *fault) (faults.Fault, string)) func(*fault) error {
+// network injects a fault into a share of the requests.
+func network(between func(*fault) way, operation string, inject func(f *fault) (faults.Fault, string)) func(*fault) error {
 	return func(f *fault) error {
-		some, name := f.fleet.some(f.rng)
+		w := between(f)
 		what, text := inject(f)
 		share := [...]float64{0.2, 0.5, 1}[f.rng.IntN(3)]
 		duration := f.between(time.Second, 3*leaseDuration)
-		f.hits("%s, %s, %.0f%% of the requests for %v", name, text, share*100, duration)
+		f.hits("%s, %s, %.0f%% of the requests for %v", w.name, text, share*100, duration)
 		var rules []*faults.Active
-		for _, c := range some {
-			rules = append(rules, c.proxies[of].Add(faults.Rule{Operation: operation, Share: share, Fault: what}))
+		for _, p := range w.proxies {
+			rules = append(rules, p.Add(faults.Rule{Operation: operation, Share: share, Fault: what}))
 		}
 		f.hold(duration)
 		for _, rule := range rules {
 			rule.Remove()
 		}
-		f.overFor(some)
+		f.overUnless(w.heals)
 		return nil
 	}
 }
@@ -225,11 +255,9 @@ func answerLost(of service) func(*fault) (faults.Fault, string) {
 	}
 }
 
-// overFor ends a fault that hit some consumers. While others are well, they are to take over, so the recovery counts
-// from its beginning.
-func (f *fault) overFor(some []*consumer) {
-	well := slices.ContainsFunc(f.fleet.all, func(c *consumer) bool { return c.running() && !slices.Contains(some, c) })
-	if !well {
+// overUnless ends a fault that nobody could recover from before, unless there was somebody who could.
+func (f *fault) overUnless(heals bool) {
+	if !heals {
 		f.over()
 	}
 }

@@ -41,7 +41,7 @@ type Config struct {
 	Stock    bool          `help:"Run a consumer with the library's own checkpointer and unconditional writes instead, to see what is lost and duplicated then."`
 	Only     []string      `placeholder:"KIND,..." help:"Inject only these kinds of faults."`
 	List     bool          `help:"List the kinds of faults and end."`
-	Root     string        `default:"." help:"The repository, with what chaos.sh has built."`
+	Root     string        `default:"." help:"The repository, with its servers. The binaries lie beside this one."`
 }
 
 // Validate reports every problem at once. Kong calls it after parsing.

@@ -10,14 +10,16 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/callevents/shared/testenv/faults"
 	"example.com/callevents/shared/testenv/servers"
 )
 
-// producer is the producer's process, started again when its disk was full, and its ledger on a disk of its own.
+// producer is the producer's process, started again when it was killed or its disk full, and its ledger on a disk of its own.
 type producer struct {
 	binary, dir, disk, ledger string
 	args, env                 []string
 	log                       *logFile
+	proxy                     *faults.Proxy // on its way to Kinesis
 
 	mu      sync.Mutex // held while the process is started or stopped, and while the disk is full
 	process *program
@@ -29,11 +31,14 @@ type producer struct {
 // newProducer puts the ledger on a small file system of its own, if it may, so that it can be filled.
 func newProducer(binary, dir string, cfg Config, s *services, seen *lines) (*producer, error) {
 	disk := filepath.Join(dir, "disk")
-	p := &producer{binary: binary, dir: dir, disk: disk, ledger: filepath.Join(disk, "ledger.csv"),
-		env: servers.Endpoints{Kinesis: s.url(onKinesis)}.Environ()}
+	proxy, err := faults.Listen(s.url(onKinesis))
+	if err != nil {
+		return nil, err
+	}
+	p := &producer{binary: binary, dir: dir, disk: disk, ledger: filepath.Join(disk, "ledger.csv"), proxy: proxy,
+		env: servers.Endpoints{Kinesis: proxy.URL()}.Environ()}
 	p.args = []string{"--stream", stream, "--rate", strconv.FormatFloat(cfg.Rate, 'f', -1, 64), "--ledger", p.ledger,
 		"--spill", filepath.Join(dir, "spill.ndjson")}
-	var err error
 	if p.log, err = newLogFile("producer", filepath.Join(dir, "producer.log"), seen); err != nil {
 		return nil, err
 	}
@@ -83,6 +88,7 @@ func (p *producer) close() {
 	if p.process != nil && p.process.running() {
 		p.process.Kill()
 	}
+	p.proxy.Close()
 	if p.mounted {
 		copyOut(p.ledger, filepath.Join(p.dir, "ledger.csv"))
 		if err := syscall.Unmount(p.disk, 0); err != nil {
@@ -97,6 +103,17 @@ func copyOut(from, to string) {
 	if data, err := os.ReadFile(from); err == nil {
 		_ = os.WriteFile(to, data, 0o644)
 	}
+}
+
+// killProducer ends the producer with SIGKILL and starts it again. What it had in flight is not in its ledger.
+func killProducer(f *fault) error {
+	p := f.producer
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.process.Kill()
+	f.hold(f.between(0, leaseDuration))
+	f.hits("")
+	return p.start()
 }
 
 // fillDisk leaves no room on the ledger's disk for a while.

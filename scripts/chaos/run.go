@@ -53,7 +53,11 @@ func run(ctx context.Context, cfg Config) (ok bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("make directory: %w", err)
 	}
-	bin := filepath.Join(root, ".local", "bin", "chaos")
+	program, err := os.Executable()
+	if err != nil {
+		return false, fmt.Errorf("find this program: %w", err)
+	}
+	bin := filepath.Dir(program)
 	c := &chaos{cfg: cfg, dir: dir, began: time.Now(), always: context.WithoutCancel(ctx), injected: map[string]int{},
 		skipped: map[string]string{}, seen: &lines{errors: map[string]int{}}, poison: &poisoned{}}
 	c.say("seed %d, %v of faults, %v records a second, in %s", cfg.Seed, cfg.duration(), cfg.Rate, dir)
@@ -138,7 +142,7 @@ func (c *chaos) course(ctx context.Context, verifyBinary string) (report, error)
 	ctx, cancel = context.WithTimeout(c.always, verifyTimeout)
 	defer cancel()
 	if c.cfg.Stock {
-		return c.verifyStock()
+		return c.verifyStock(ctx)
 	}
 	r, err := c.verify(ctx, verifyBinary)
 	return r, errors.Join(err, c.checkPoison(ctx))

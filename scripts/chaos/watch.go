@@ -155,27 +155,35 @@ func (w *watch) readTips(ctx context.Context) error {
 				w.newest[shard] = name
 				fresh = append(fresh, shard)
 			}
+			if w.stock { // its objects overlap, so the newest need not be the one that goes furthest
+				w.warehoused(shard, stockLast(name))
+			}
 		}
 	}
 	for _, shard := range fresh {
+		if w.stock {
+			break
+		}
 		tip, err := w.last(ctx, prefix+w.newest[shard])
 		if err != nil {
 			w.newest[shard] = "" // look again
 			continue
 		}
-		w.mu.Lock()
-		if tip.After(w.tips[shard]) {
-			w.tips[shard], w.moved[shard] = tip, time.Now()
-		}
-		w.mu.Unlock()
+		w.warehoused(shard, tip)
 	}
 	return nil
 }
 
-func (w *watch) last(ctx context.Context, key string) (sequence.Number, error) {
-	if w.stock {
-		return stockLast(key)
+// warehoused notes that a shard is warehoused as far as tip.
+func (w *watch) warehoused(shard string, tip sequence.Number) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if tip.After(w.tips[shard]) {
+		w.tips[shard], w.moved[shard] = tip, time.Now()
 	}
+}
+
+func (w *watch) last(ctx context.Context, key string) (sequence.Number, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	head, err := w.services.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: &key})
