@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -88,6 +90,15 @@ func (s *Shard) progress(ctx context.Context, link warehouse.Link) error {
 	return s.checkpoint(ctx, link.Last.String(), link.NextDay)
 }
 
+// checkpoint is the last step, and the only one that may be left out: if we die before it, our successor finds the
+// link by listing.
+func (s *Shard) checkpoint(ctx context.Context, checkpoint, day string) error {
+	if err := s.lease.Checkpoint(ctx, checkpoint, day); err != nil {
+		return s.lost(fmt.Errorf("checkpoint %s: %w", checkpoint, err))
+	}
+	return nil
+}
+
 // resume takes up what an ended context interrupted: a sealed batch takes no more records.
 func (s *Shard) resume(ctx context.Context) error {
 	switch {
@@ -121,4 +132,29 @@ func (s *Shard) committed(link warehouse.Link, why cause, took time.Duration) {
 	s.log.WithFields(logrus.Fields{"object_key": link.Key(), "records": link.Records, "rejected": link.Rejected,
 		"bytes": s.batch.BodyBytes(), "sequence_number": link.Last, "cause": why, "elapsed_ms": took.Milliseconds()}).
 		Info("link committed")
+}
+
+// whileLeased ends the context with the lease.
+func (s *Shard) whileLeased(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-s.lease.Done():
+			cancel(ErrLost)
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
+// lost marks an error that came after the lease ended.
+func (s *Shard) lost(err error) error {
+	select {
+	case <-s.lease.Done():
+		if !errors.Is(err, ErrLost) {
+			err = fmt.Errorf("%w: %w", ErrLost, err)
+		}
+	default:
+	}
+	return err
 }

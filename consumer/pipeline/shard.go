@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -248,24 +247,6 @@ func (s *Shard) appendUser(record *types.Record, user kpl.Record) error {
 	return s.batch.Add(s.line)
 }
 
-func (s *Shard) deadLetter(record *types.Record, user kpl.Record, reason transform.Reason) warehouse.DeadLetter {
-	letter := warehouse.DeadLetter{
-		Stream:          s.cfg.Stream,
-		ShardID:         s.info.ID,
-		SequenceNumber:  aws.ToString(record.SequenceNumber),
-		SubSequence:     user.SubSequence,
-		PartitionKey:    aws.ToString(record.PartitionKey),
-		ExplicitHashKey: string(user.ExplicitHashKey),
-		ArrivalTime:     aws.ToTime(record.ApproximateArrivalTimestamp).UTC(),
-		Reason:          reason,
-		Data:            user.Data,
-	}
-	if user.PartitionKey != nil {
-		letter.PartitionKey = string(user.PartitionKey)
-	}
-	return letter
-}
-
 // full names the limit that the batch has reached, if any.
 func (s *Shard) full() cause {
 	switch {
@@ -314,38 +295,4 @@ func (s *Shard) Finish(ctx context.Context) error {
 	ctx, cancel := s.whileLeased(ctx)
 	defer cancel()
 	return s.checkpoint(ctx, shardEnd, s.batch.Place().Day)
-}
-
-// checkpoint is the last step; it is only an upper bound of what the chain says. If we die before it, our successor
-// finds the link by itself.
-func (s *Shard) checkpoint(ctx context.Context, checkpoint, day string) error {
-	if err := s.lease.Checkpoint(ctx, checkpoint, day); err != nil {
-		return s.lost(fmt.Errorf("checkpoint %s: %w", checkpoint, err))
-	}
-	return nil
-}
-
-// whileLeased ends the context with the lease.
-func (s *Shard) whileLeased(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	go func() {
-		select {
-		case <-s.lease.Done():
-			cancel(ErrLost)
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, func() { cancel(nil) }
-}
-
-// lost marks an error that came after the lease ended.
-func (s *Shard) lost(err error) error {
-	select {
-	case <-s.lease.Done():
-		if !errors.Is(err, ErrLost) {
-			err = fmt.Errorf("%w: %w", ErrLost, err)
-		}
-	default:
-	}
-	return err
 }
