@@ -2,9 +2,12 @@ package kcl_test
 
 import (
 	"crypto/md5"
+	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,13 +36,12 @@ func TestFailedRenewalsInsideTheTrustWindowAreInvisible(t *testing.T) {
 	}
 }
 
-// Defects 5 and 14. Seen to fail with a reader that returns its errors to the library.
+// Defects 5 and 14. Seen to fail with a session that passes the reader's errors on to the library.
 func TestFailingReadsAreOutlasted(t *testing.T) {
 	for name, rule := range map[string]faults.Rule{
 		"shard iterator refused": {Operation: "GetShardIterator", Times: 4, Fault: faults.JSONError(400, "InvalidArgumentException")},
 		"records refused":        {Operation: "GetRecords", Times: 7, Fault: faults.JSONError(500, "InternalFailure")},
 		"throttled":              {Operation: "GetRecords", Times: 6, Fault: faults.JSONError(400, "ProvisionedThroughputExceededException")},
-		"iterator expired":       {Operation: "GetRecords", Skip: 2, Times: 3, Fault: faults.JSONError(400, "ExpiredIteratorException")},
 		"answer lost":            {Operation: "GetRecords", Times: 6, Fault: faults.Lose(faults.Drop())},
 		"answer cut":             {Operation: "GetRecords", Times: 3, Fault: faults.Cut()},
 	} {
@@ -61,20 +63,55 @@ func TestFailingReadsAreOutlasted(t *testing.T) {
 	}
 }
 
-// Defects 14 and 19: a call that never answers neither stops the shard for good nor the end of the process.
+// Defect 14. Every shard iterator made so far has expired. Seen to fail with a reader that keeps its iterator, and with one
+// that starts the next one anew instead of after the last record.
+func TestExpiredIteratorIsReplacedAfterTheLastRecord(t *testing.T) {
+	r := newRig(t, 1)
+	r.put(50)
+	n := r.run("a")
+	r.read(50, n)
+	made := r.kinesis.Counts()["GetShardIterator"]
+	expired := faults.JSONError(400, "ExpiredIteratorException")
+	r.kinesis.Add(faults.Rule{Operation: "GetRecords", Fault: func(w http.ResponseWriter, req *http.Request, pass http.Handler) {
+		if r.kinesis.Counts()["GetShardIterator"] == made {
+			expired(w, req, pass)
+			return
+		}
+		pass.ServeHTTP(w, req)
+	}})
+	r.put(50)
+	r.verify()
+	if read := n.metric("callevents_kinesis_records_read_total"); read != 100 {
+		t.Errorf("100 put, %v read", read)
+	}
+}
+
+// Defects 14 and 19: a call that never answers neither stops the shard for good nor the end of the process. Seen to fail
+// with reads that have no deadline, and with reads that don't end when the lease should be left.
 func TestHangingReadEndsWithTheProcess(t *testing.T) {
+	t.Parallel() // it waits for the deadline of a read
 	r := newRig(t, 1)
 	n := r.run("a")
 	n.holds(1)
-	hanging := r.kinesis.Add(faults.Rule{Operation: "GetRecords", Fault: faults.Hang()})
+	hanging := r.kinesis.Add(faults.Rule{Operation: "GetRecords", Times: 1, Fault: faults.Hang()})
 	testenv.Eventually(t, "no call hangs", func() bool { return hanging.Hits() > 0 })
-	n.stop()
+	r.put(50)
+	r.verify()
+	hanging = r.kinesis.Add(faults.Rule{Operation: "GetRecords", Fault: faults.Hang()})
+	testenv.Eventually(t, "no call hangs", func() bool { return hanging.Hits() > 0 })
+	n.cancel()
+	select {
+	case <-n.done:
+	case <-time.After(10 * time.Second): // less than the deadline
+		t.Error("the call holds up the end")
+	}
 	if row := r.row("shardId-000000000000"); row.Owner != "" {
 		t.Errorf("not released: %+v", row)
 	}
 }
 
-// Defect 7. Seen to fail with an initial position of LATEST for children, and with one that is not pinned.
+// Defect 7. Both workers start with LATEST, as the binary does: at the time of their own start. Seen to fail with iterators
+// of type LATEST, with TRIM_HORIZON in its place, and when the second start pins its own time.
 func TestSplitAndMergeLoseNothingThatCameAfterTheFirstStart(t *testing.T) {
 	r := newRig(t, 2)
 	r.putRaw([]byte(`{"user":{"user_id":"1"}}`)) // before the first start
@@ -87,6 +124,8 @@ func TestSplitAndMergeLoseNothingThatCameAfterTheFirstStart(t *testing.T) {
 	r.put(100)                                                                // into the old shards, read by nobody
 	r.split("shardId-000000000000", "85070591730234615865843651857942052864") // 2^126, the middle
 	r.put(100)                                                                // into the children, read by nobody
+	time.Sleep(time.Second)
+	r.start = time.Now()
 	b := r.run("b")
 	r.put(100)
 	r.merge("shardId-000000000002", "shardId-000000000003")
@@ -121,7 +160,9 @@ func (r *rig) active(err error) {
 	})
 }
 
-// Defects 8 and 15: start-up takes one listing, and an idle shard is asked about once a second, silently.
+// Defects 8, 11 and 15: start-up takes one listing, and an idle shard is asked about once a second, silently. Seen to fail
+// when the library's listings go to Kinesis, when its event loop turns once a minute, when idle shards are read at full
+// pace, and when what the library logs stands at its own level.
 func TestQuickStartQuietRest(t *testing.T) {
 	r := newRig(t, 16)
 	n := r.run("a")
@@ -142,7 +183,8 @@ func TestQuickStartQuietRest(t *testing.T) {
 	}
 }
 
-// Defect 10. Seen to fail when FetchCheckpoint names this worker as the owner.
+// Defect 10. Seen to fail when FetchCheckpoint names this worker as the owner, and when GetLease does before it has the
+// lease.
 func TestShardIsConsumedAfterAFailedAcquisition(t *testing.T) {
 	for name, fault := range map[string]faults.Fault{
 		"refused": faults.JSONError(500, "InternalServerError"),
@@ -159,7 +201,8 @@ func TestShardIsConsumedAfterAFailedAcquisition(t *testing.T) {
 	}
 }
 
-// Defect 12. Seen to fail without escape: the library drops the page, or panics.
+// Defect 12. Seen to fail without escape: the library drops the page, or panics. And when data that begins with a zero byte
+// is not escaped: it loses that byte.
 func TestBrokenContainersCostNothingElse(t *testing.T) {
 	r := newRig(t, 1)
 	n := r.run("a")
@@ -172,38 +215,53 @@ func TestBrokenContainersCostNothingElse(t *testing.T) {
 		digest := md5.Sum(message)
 		r.putRaw(append(append([]byte{0xf3, 0x89, 0x9a, 0xc2}, message...), digest[:]...))
 	}
-	r.putRaw([]byte{0x00, 0xf3})
+	zero := []byte{0x00, 0xf3}
+	r.putRaw(zero)
 	r.put(10)
 	r.verify()
-	if letters := r.report().DeadLetters; letters < 4 {
-		t.Errorf("%d dead letters", letters)
+	testenv.Eventually(t, "not all dead letters are stored", func() bool { return r.report().DeadLetters == 4 })
+	if letters := r.letters(); !strings.Contains(letters, fmt.Sprintf("%q", base64.StdEncoding.EncodeToString(zero))) {
+		t.Errorf("data that begins with a zero byte came back changed:\n%s", letters)
 	}
 	if lost := n.metric("callevents_leases_lost_total"); lost != 0 {
 		t.Errorf("%v leases lost", lost)
 	}
 }
 
-// Defect 16. Seen to fail with a catalog that believes every listing. One listing lacks a shard.
+// Defect 16. One listing lacks a shard that is being read. The library sees it, because there is a lease to take then, one
+// of b, and the whole listing after it, because of the children of a split. Seen to fail when RemoveLeaseInfo deletes the
+// row, and when Acquire gives out whatever it is asked for.
 func TestListingThatLacksAShardCostsNothing(t *testing.T) {
-	r := newRig(t, 2)
-	n := r.run("a")
-	n.holds(2)
-	r.put(50)
-	r.verify()
+	r := newRig(t, 4)
+	a, b := r.run("a"), r.run("b")
+	a.holds(2)
+	b.holds(2)
+	testenv.Eventually(t, "a has no sessions", func() bool { return len(a.worker.Shards()) == 2 })
+	lacking := a.worker.Shards()[1].Lease.ShardID // never the first of the stream
 	struck := r.kinesis.Add(faults.Rule{Operation: "ListShards", Times: 1, Fault: edit(func(answer map[string]any) {
-		answer["Shards"] = answer["Shards"].([]any)[:1]
+		answer["Shards"] = slices.DeleteFunc(answer["Shards"].([]any), func(s any) bool { return s.(map[string]any)["ShardId"] == lacking })
 	})})
-	n.worker.Refresh()
+	a.worker.Refresh()
 	testenv.Eventually(t, "not listed", func() bool { return struck.Hits() == 1 })
-	time.Sleep(time.Second)
-	n.worker.Refresh()
+	b.stop()
+	a.holds(4)
+	r.split("shardId-000000000000", "42535295865117307932921825928971026432") // 2^125, the middle
+	a.worker.Refresh()
+	a.holds(5)
+	time.Sleep(2 * time.Second) // in a child's first second kinesalite may give a record the number that the shard starts with
 	r.put(50)
 	r.verify()
-	if gained := n.metric("callevents_leases_gained_total"); gained != 2 {
-		t.Errorf("%v leases gained, want the 2 of the start", gained)
+	gained := 0
+	for line := range strings.Lines(a.log.String()) {
+		switch {
+		case strings.Contains(line, `"lease lost"`):
+			t.Error(line)
+		case strings.Contains(line, `"lease gained"`) && strings.Contains(line, lacking):
+			gained++
+		}
 	}
-	if row := r.row("shardId-000000000001"); row.Owner != "a" {
-		t.Errorf("row %+v", row)
+	if gained != 1 {
+		t.Errorf("lease of %s gained %d times", lacking, gained)
 	}
 }
 
@@ -225,7 +283,7 @@ func edit(change func(answer map[string]any)) faults.Fault {
 	}
 }
 
-// Defect 18: nil MillisBehindLatest ends the stock process.
+// Defect 18: nil MillisBehindLatest ends the stock process. Seen to fail without the default in delivered.
 func TestAnswerWithoutMillisBehindLatest(t *testing.T) {
 	r := newRig(t, 1)
 	struck := r.kinesis.Add(faults.Rule{Operation: "GetRecords", Fault: edit(func(answer map[string]any) {
@@ -259,7 +317,7 @@ func TestPanicInThePipelineStopsOnlyThatShard(t *testing.T) {
 }
 
 // Defect 19, and the bound of the stop: S3 hangs, and the worker ends all the same, with its leases released. Seen
-// to fail with a drain that has no deadline.
+// to fail with a drain that has no deadline, and with a renewal that waits.
 func TestHangingS3BlocksNeitherRenewalNorExit(t *testing.T) {
 	r := newRig(t, 2)
 	n := r.run("a")
@@ -267,7 +325,11 @@ func TestHangingS3BlocksNeitherRenewalNorExit(t *testing.T) {
 	hanging := r.s3.Add(faults.Rule{Operation: "PUT", Fault: faults.Hang()})
 	r.put(50)
 	testenv.Eventually(t, "no commit hangs", func() bool { return hanging.Hits() >= 2 })
+	before := r.row("shardId-000000000000").Counter
 	time.Sleep(2 * r.lease)
+	if renewals := r.row("shardId-000000000000").Counter - before; renewals < 2 {
+		t.Errorf("%d renewals in two lease durations while S3 hung", renewals)
+	}
 	if lost := n.metric("callevents_leases_lost_total"); lost != 0 {
 		t.Errorf("%v leases lost while S3 hung", lost)
 	}
@@ -282,16 +344,18 @@ func TestHangingS3BlocksNeitherRenewalNorExit(t *testing.T) {
 	r.verify()
 }
 
-// Defect 20. Seen to fail when renewal starts with the first page. The first listing of the bucket takes longer than
-// the lease.
+// Defect 20. The bucket can't be listed for longer than the lease lasts. Seen to fail when renewal starts once the shard is
+// open.
 func TestSlowStartOfAShardKeepsItsLease(t *testing.T) {
 	r := newRig(t, 1)
 	r.lease = 2 * time.Second
 	r.put(50)
-	r.s3.Add(faults.Rule{Operation: "LIST", Times: 6, Fault: faults.Delay(900 * time.Millisecond)})
+	slow := r.s3.Add(faults.Rule{Operation: "LIST", Fault: faults.XMLError(500, "InternalError")})
 	a := r.run("a")
 	a.holds(1)
 	b := r.run("b")
+	time.Sleep(3 * r.lease)
+	slow.Remove()
 	r.verify()
 	if gained := a.metric("callevents_leases_gained_total") + b.metric("callevents_leases_gained_total"); gained != 1 {
 		t.Errorf("%v leases gained, want 1", gained)
@@ -299,7 +363,8 @@ func TestSlowStartOfAShardKeepsItsLease(t *testing.T) {
 }
 
 // A worker that is cut off from DynamoDB goes on being a zombie of the stock library; ours discards, and what the
-// two have in common is in one object.
+// two have in common is in one object. Seen to fail when the end of the trust window and another owner in the row are both
+// ignored.
 func TestWorkerCutOffFromTheTableIsFenced(t *testing.T) {
 	r := newRig(t, 2)
 	a := r.run("a")
@@ -322,7 +387,8 @@ func TestWorkerCutOffFromTheTableIsFenced(t *testing.T) {
 	r.verify()
 }
 
-// The stream's end is an error that a person reads, not a loop.
+// The stream's end is an error that a person reads, not a loop. Seen to fail when the catalog goes on listing, and when a
+// shard that is gone does not make it list.
 func TestDeletedStreamEndsTheWorker(t *testing.T) {
 	r := newRig(t, 1)
 	n := r.run("a")

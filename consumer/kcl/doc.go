@@ -1,4 +1,5 @@
-// Package kcl is the seam to github.com/vmware/vmware-go-kcl-v2, and its only importer. The library's Worker is the
+// Package kcl is the seam to github.com/vmware/vmware-go-kcl-v2, and its only importer but for the
+// stock consumers under scripts, which are there to be compared with. The library's Worker is the
 // engine: it starts a consumer per leased shard, asks for page after page, and calls the record processor.
 // Everything that must be right is ours, behind three seams that the library offers.
 //
@@ -33,21 +34,21 @@
 //	 1  checkpoints over a lease that it has lost          update conditional on counter, owner    lease.TestTableContract, TestWorkerCutOffFromTheTableIsFenced
 //	 2  so does an earlier life in the same process        a Lease per acquisition; never back     lease.TestLateCheckpointOfAnEarlierLeaseOfTheSameWorkerIsRefused
 //	 3  renewal writes a checkpoint that had failed        renewal writes the counter only         lease.TestFailedCheckpointDoesNotGoLiveWithTheNextRenewal
-//	 4  expiry by wall clock                               counter that stands, monotonic clock    lease.TestTableOfTheStockLibraryIsTakenOver
+//	 4  expiry by wall clock                               counter that stands, monotonic clock    lease.TestTableOfTheStockLibraryIsTakenOver, lease.TestAThousandShardsAndAHundredWorkers
 //	 5  one failed renewal or read drops the shard         own renewal, retries; one way out       TestFailedRenewalsInsideTheTrustWindowAreInvisible, TestFailingReadsAreOutlasted
 //	 6  children read beside or before their parents       parent gate in the lease manager        lease.TestChildOfAMergeWaitsForBothParents
 //	 7  LATEST skips what comes before a first checkpoint  pinned as a time, for all shards        TestSplitAndMergeLoseNothingThatCameAfterTheFirstStart
 //	 8  one lease a minute                                 parked event loop, shard catalog        TestQuickStartQuietRest
-//	 9  balance that never comes                           fair share and claims of our own        lease.TestJoiningWorkersAreBalancedWithinAFewSyncIntervals
+//	 9  balance that never comes                           fair share and claims of our own        lease.TestJoiningWorkersAreBalancedWithinAFewSyncIntervals, lease.TestRemainderIsBalancedToo
 //	10  a shard that is never consumed again               owner set by a successful take only     TestShardIsConsumedAfterAFailedAcquisition
 //	11  a late renewal takes a released lease back         the library's renewal is switched off   lease.TestRenewalAfterReleaseCannotTakeTheLeaseBack
 //	12  a broken container costs a page, or the process    escape: the library sees no container   TestBrokenContainersCostNothingElse
-//	13  checkpoints inside a container                     cuts between sequence numbers only      pipeline.TestAContainerIsNeverCut
-//	14  failed and hanging reads                           empty page, deadline, new iterator      TestFailingReadsAreOutlasted, TestHangingReadEndsWithTheProcess
+//	13  checkpoints inside a container                     cuts between sequence numbers only      pipeline.TestEveryRuleIsNeeded
+//	14  failed and hanging reads                           empty page, deadline, new iterator      TestFailingReadsAreOutlasted, TestHangingReadEndsWithTheProcess, TestExpiredIteratorIsReplacedAfterTheLastRecord
 //	15  noise                                              own pace; the library logs at Debug     TestQuickStartQuietRest
 //	16  an incomplete listing deletes a row                complete listings; rows of live shards  TestListingThatLacksAShardCostsNothing, lease.TestRowOfALiveShardIsNeverDeleted
 //	                                                       stay; one session per shard
-//	17  the table: not awaited, provisioned, one page      own table handling                      lease.TestTableContract, lease.TestTableOfAnotherKindIsRefused
+//	17  the table: not awaited, provisioned, one page      own table handling                      lease.TestTableContract, lease.TestTableIsBilledOnDemand, lease.TestTableThatCannotBeDescribedIsNotCreated
 //	18  panics                                             recover; defaults for absent fields     TestPanicInThePipelineStopsOnlyThatShard, TestAnswerWithoutMillisBehindLatest
 //	19  shutdown hangs                                     one Worker per life; bounded drain      TestHangingS3BlocksNeitherRenewalNorExit, TestHangingReadEndsWithTheProcess
 //	20  renewal begins after Initialize                    it begins at the acquisition            TestSlowStartOfAShardKeepsItsLease

@@ -242,6 +242,27 @@ func (r *rig) report() warehouse.Report {
 	return report
 }
 
+// letters returns all dead letters.
+func (r *rig) letters() (text string) {
+	r.t.Helper()
+	list, err := r.objects.ListObjectsV2(r.t.Context(), &s3.ListObjectsV2Input{Bucket: &r.bucket, Prefix: aws.String("errors/")})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, object := range list.Contents {
+		got, err := r.objects.GetObject(r.t.Context(), &s3.GetObjectInput{Bucket: &r.bucket, Key: object.Key})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		body, err := io.ReadAll(got.Body)
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		text += string(body)
+	}
+	return text
+}
+
 // verify waits until everything that was put is warehoused, and checks that nothing else is.
 func (r *rig) verify() {
 	r.t.Helper()
