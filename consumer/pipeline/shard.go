@@ -56,7 +56,7 @@ type Config struct {
 // ShardInfo is what the stream says of a shard.
 type ShardInfo struct {
 	ID                     string
-	StartingSequenceNumber sequence.Number
+	StartingSequenceNumber sequence.Number // a record may have it
 	HashKeys               hashkey.Range
 }
 
@@ -98,7 +98,7 @@ func (s *Shard) Open(ctx context.Context, checkpoint sequence.Number, day string
 	}
 	place := warehouse.Place{Shard: s.info.ID, Previous: checkpoint, Day: day}
 	if checkpoint.IsZero() {
-		place.Previous = s.info.StartingSequenceNumber
+		place.Previous = s.info.StartingSequenceNumber.Before()
 	}
 	if day == "" {
 		place.Day = warehouse.FirstDay
@@ -137,7 +137,7 @@ func (s *Shard) begin(place warehouse.Place) {
 // It moves with every record taken, and jumps back or ahead where another writer's link demands it: whoever reads
 // must compare it with where it stands, before each page.
 func (s *Shard) Position() sequence.Number {
-	if last := s.batch.Last(); last != s.info.StartingSequenceNumber {
+	if last := s.batch.Last(); last != s.info.StartingSequenceNumber.Before() {
 		return last
 	}
 	return ""

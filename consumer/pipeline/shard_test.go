@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -128,6 +130,24 @@ func TestBatchesEndAtTheirLimits(t *testing.T) {
 				t.Errorf("checkpoints %v, want %v", checkpoints, c.want)
 			}
 		})
+	}
+}
+
+// A shard's starting sequence number is one that a record may have: the first, if it is put in the moment in which the
+// shard is made. Found by chaos, seed 102; seen to fail when the chain begins after that number.
+func TestTheStartingSequenceNumberMayBeARecords(t *testing.T) {
+	b := newBench(t)
+	shard := b.open(t, func(p *pipeline.Config, _ *warehouse.Config) { p.FlushRecords = 1 })
+	first := types.Record{SequenceNumber: aws.String(startNumber.String()), Data: []byte(`{"user":{"user_id":"1"}}`),
+		ApproximateArrivalTimestamp: aws.Time(time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))}
+	if shard.Position() != "" {
+		t.Errorf("reading begins after %s", shard.Position())
+	}
+	if err := shard.Process(t.Context(), []types.Record{first}); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.ends(t); !slices.Equal(got, []string{startNumber.String()}) {
+		t.Errorf("links end at %v, want %s", got, startNumber)
 	}
 }
 

@@ -5,7 +5,7 @@
 // The objects of a shard form a chain. A link's place in it is made of the shard, the last sequence number of the
 // link before, and a day; its name is made of nothing else (see [Place.Key]):
 //
-//	shard starts at 100, FirstDay
+//	shard starts at 101, FirstDay
 //	  after 100 on 1970-01-01    no records, next day 2026-11-23
 //	  after 100 on 2026-11-23    101..250
 //	  after 250 on 2026-11-23    251..300, next day 2026-11-24: 301 arrived then

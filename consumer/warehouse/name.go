@@ -45,7 +45,7 @@ func Day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 // that all writers of a shard agree on it, whatever they have read since.
 type Place struct {
 	Shard    string
-	Previous sequence.Number // the last sequence number of the link before; for the first link the shard's starting one
+	Previous sequence.Number // the last sequence number of the link before; for the first link the one before the shard's starting one
 	Day      string          // 2006-01-02, UTC, never earlier than the day of the link before
 }
 

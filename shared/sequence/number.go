@@ -8,6 +8,7 @@ package sequence
 import (
 	"cmp"
 	"fmt"
+	"math/big"
 	"strings"
 )
 
@@ -44,6 +45,15 @@ func (n Number) Compare(other Number) int {
 
 // After reports whether n is later in the shard than other.
 func (n Number) After(other Number) bool { return n.Compare(other) > 0 }
+
+// Before returns the number before n; 0 and the zero value have none and are returned as they are.
+func (n Number) Before() Number {
+	value, ok := new(big.Int).SetString(string(n), 10)
+	if !ok || value.Sign() == 0 {
+		return n
+	}
+	return Number(value.Sub(value, big.NewInt(1)).String())
+}
 
 // Padded returns n with leading zeros to [Digits] digits, so that names sort as numbers do.
 func (n Number) Padded() string {

@@ -49,3 +49,12 @@ func TestZeroValueComesBeforeEveryRecord(t *testing.T) {
 		t.Fatal("the zero value must come before sequence number 0")
 	}
 }
+
+func TestBefore(t *testing.T) {
+	for n, want := range map[sequence.Number]sequence.Number{"": "", "0": "0", "1": "0", "100": "99",
+		"49590338271490256608559692538361571095921575989136588898": "49590338271490256608559692538361571095921575989136588897"} {
+		if got := n.Before(); got != want {
+			t.Errorf("before %q is %q, want %q", n, got, want)
+		}
+	}
+}
