@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -11,17 +10,11 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-// kind is a kind of fault. do injects one and returns when it is over, or errSkip.
+// kind is a kind of fault. do injects one and returns when it is over, or with an error why it could not.
 type kind struct {
 	name     string
 	oursOnly bool // says nothing about the stock consumer
 	do       func(f *fault) error
-}
-
-var errSkip = errors.New("skipped")
-
-func skip(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", errSkip, fmt.Sprintf(format, args...))
 }
 
 // kinds are all there are.

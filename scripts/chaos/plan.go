@@ -68,23 +68,19 @@ type fault struct {
 	marked  *mark
 }
 
-// inject injects the fault and returns when it is over. What does not apply now is not an error.
-func (f *fault) inject() error {
+// inject injects the fault and returns when it is over. One that cannot be injected now is told of, and left out.
+func (f *fault) inject() {
 	err := f.kind.do(f)
-	switch {
-	case errors.Is(err, errSkip):
-		f.say("%s %v", f.kind.name, err)
-		f.mu.Lock()
-		f.skipped[f.kind.name] = err.Error()
-		f.mu.Unlock()
-		return nil
-	case err != nil:
-		return fmt.Errorf("inject %s: %w", f.kind.name, err)
-	}
 	f.mu.Lock()
-	f.injected[f.kind.name]++
+	if err == nil {
+		f.injected[f.kind.name]++
+	} else {
+		f.skipped[f.kind.name] = err.Error()
+	}
 	f.mu.Unlock()
-	return nil
+	if err != nil {
+		f.note("not injected: %v", err)
+	}
 }
 
 // hits tells that the fault begins to hurt. The recovery counts from the last time it does, or from [fault.over].
@@ -115,10 +111,13 @@ func (f *fault) between(least, most time.Duration) time.Duration {
 	return (least + time.Duration(f.rng.Int64N(int64(most-least)))).Round(time.Millisecond)
 }
 
-// consumer takes a running consumer in hand.
+// consumer takes a running consumer in hand, once no other fault has it.
 func (f *fault) consumer() (*consumer, error) {
-	if c := f.fleet.take(f.rng); c != nil {
-		return c, nil
+	for range 100 {
+		if c := f.fleet.take(f.rng); c != nil {
+			return c, nil
+		}
+		f.hold(200 * time.Millisecond)
 	}
-	return nil, skip("every consumer is in the hands of another fault")
+	return nil, errors.New("every consumer is in the hands of another fault")
 }

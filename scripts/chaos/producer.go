@@ -23,6 +23,7 @@ type producer struct {
 
 	mu      sync.Mutex // held while the process is started or stopped, and while the disk is full
 	process *program
+	started time.Time
 	mounted bool
 	full    bool // the process may end by itself
 	stopped bool
@@ -52,12 +53,16 @@ func newProducer(binary, dir string, cfg Config, s *services, seen *lines) (*pro
 }
 
 func (p *producer) start() (err error) {
+	p.started = time.Now()
 	p.process, err = start(p.log, p.env, p.binary, p.args...)
 	return err
 }
 
-// mend starts the producer again while it may end by itself, until ctx ends. If it may not, that is told once.
-func (p *producer) mend(ctx context.Context, fail func(string, ...any)) {
+// startTime is how long a producer may take until it has its stream and its shard map. One that cannot reach them ends.
+const startTime = 15 * time.Second
+
+// mend starts the producer again when it has ended by itself, until ctx ends, and tells whether it might.
+func (p *producer) mend(ctx context.Context, say, fail func(string, ...any)) {
 	for tick := time.Tick(time.Second); ; {
 		select {
 		case <-ctx.Done():
@@ -66,9 +71,11 @@ func (p *producer) mend(ctx context.Context, fail func(string, ...any)) {
 		}
 		if p.mu.TryLock() {
 			if !p.stopped && !p.process.running() {
-				if !p.full {
-					fail("producer ended by itself: %s", p.log.lastLine())
+				tell := fail
+				if p.full || time.Since(p.started) < startTime {
+					tell = say
 				}
+				tell("producer ended by itself, started again: %s", p.log.lastLine())
 				_ = p.start()
 				p.full = false
 			}
@@ -120,7 +127,7 @@ func killProducer(f *fault) error {
 func fillDisk(f *fault) error {
 	p := f.producer
 	if !p.mounted {
-		return skip("only root can mount a small disk")
+		return fmt.Errorf("only root can mount a small disk")
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"math/big"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -12,7 +14,7 @@ import (
 
 // Open shards that split and merge leave.
 const (
-	fewestShards = 3
+	fewestShards = 2
 	mostShards   = 6
 )
 
@@ -40,7 +42,7 @@ func split(f *fault) error {
 		return err
 	}
 	if len(shards) >= mostShards {
-		return skip("there are %d open shards", len(shards))
+		return fmt.Errorf("there are %d open shards", len(shards))
 	}
 	shard := shards[f.rng.IntN(len(shards))]
 	middle := new(big.Int).Add(start128(shard), number(shard.HashKeyRange.EndingHashKey))
@@ -48,7 +50,7 @@ func split(f *fault) error {
 	f.hits("%s", *shard.ShardId)
 	_, err = f.services.kinesis.SplitShard(f.ctx, &kinesis.SplitShardInput{StreamName: aws.String(stream),
 		ShardToSplit: shard.ShardId, NewStartingHashKey: aws.String(middle.String())})
-	return busyOr(err)
+	return f.resharded(err)
 }
 
 // merge merges two neighbours.
@@ -60,18 +62,24 @@ func merge(f *fault) error {
 		return err
 	}
 	if len(shards) <= fewestShards {
-		return skip("there are %d open shards", len(shards))
+		return fmt.Errorf("there are %d open shards", len(shards))
 	}
 	i := f.rng.IntN(len(shards) - 1)
 	f.hits("%s and %s", *shards[i].ShardId, *shards[i+1].ShardId)
 	_, err = f.services.kinesis.MergeShards(f.ctx, &kinesis.MergeShardsInput{StreamName: aws.String(stream),
 		ShardToMerge: shards[i].ShardId, AdjacentShardToMerge: shards[i+1].ShardId})
-	return busyOr(err)
+	return f.resharded(err)
 }
 
-func busyOr(err error) error {
+// resharded waits until the stream is active again, and longer than the server takes to write that down: it does not
+// refuse a second change while the first is under way, as AWS does.
+func (f *fault) resharded(err error) error {
 	if busy := new(types.ResourceInUseException); errors.As(err, &busy) {
-		return skip("the stream is being changed")
+		return fmt.Errorf("the stream is being changed")
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	f.hold(500 * time.Millisecond)
+	return f.services.awaitStream(f.always)
 }

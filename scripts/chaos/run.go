@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,7 @@ const (
 	recoveryTimeout = 2 * time.Minute // for a wave; what takes longer than the patience is a stall anyway
 	drainTimeout    = 2 * time.Minute // for what was put last
 	verifyTimeout   = 10 * time.Minute
+	generation      = 2 * time.Second // to take and finish the closed shards between two reshards
 )
 
 // chaos is one run.
@@ -31,6 +33,8 @@ type chaos struct {
 	seen     *lines
 	poison   *poisoned
 	outages  [3]sync.Mutex // one restart of a server at a time
+
+	tableLost atomic.Bool // in this wave
 
 	mu       sync.Mutex
 	injected map[string]int
@@ -117,7 +121,7 @@ func (c *chaos) course(ctx context.Context, verifyBinary string) (report, error)
 	var loops sync.WaitGroup
 	loops.Go(func() { c.watch.run(background) })
 	loops.Go(func() { c.fleet.mend(background) })
-	loops.Go(func() { c.producer.mend(background, c.fail) })
+	loops.Go(func() { c.producer.mend(background, c.say, c.fail) })
 	if err := c.fleet.scale(usual); err != nil {
 		return report{}, err
 	}
@@ -157,9 +161,8 @@ func (c *chaos) waves(ctx context.Context) error {
 	plan := newPlan(c.cfg.Seed, list, c.cfg.duration())
 	end := time.Now().Add(c.cfg.duration())
 	for ctx.Err() == nil && (time.Now().Before(end) || !plan.complete()) {
-		if err := c.wave(ctx, plan.next()); err != nil {
-			return err
-		}
+		c.tableLost.Store(false)
+		c.wave(ctx, plan.next())
 		if err := c.fleet.scale(usual); err != nil {
 			return err
 		}
@@ -168,20 +171,16 @@ func (c *chaos) waves(ctx context.Context) error {
 	return nil
 }
 
-func (c *chaos) wave(ctx context.Context, wave []planned) error {
-	failed := make(chan error, len(wave))
+func (c *chaos) wave(ctx context.Context, wave []planned) {
+	var running sync.WaitGroup
 	for _, p := range wave {
-		go func() {
+		running.Go(func() {
 			f := &fault{chaos: c, kind: p.kind, rng: p.rng, ctx: ctx, company: len(wave) > 1}
 			f.hold(p.delay)
-			failed <- f.inject()
-		}()
+			f.inject()
+		})
 	}
-	var errs error
-	for range wave {
-		errs = errors.Join(errs, <-failed)
-	}
-	return errs
+	running.Wait()
 }
 
 // settle waits until every shard makes progress again. Only a shard that makes none for longer than the patience is
@@ -199,9 +198,9 @@ func (c *chaos) settle(ctx context.Context, quiet time.Time) {
 			return
 		case <-tick:
 		}
-		if stalled := c.watch.stalled(quiet, c.cfg.Patience); len(stalled) > 0 && !told {
+		if stalled := c.watch.stalled(quiet, c.patience()); len(stalled) > 0 && !told {
 			told = true
-			c.fail("stall: no progress for %v on %s", c.cfg.Patience, strings.Join(stalled, ", "))
+			c.fail("stall: no progress for %v on %s", c.patience(), strings.Join(stalled, ", "))
 		}
 	}
 }
@@ -216,14 +215,23 @@ func (c *chaos) drain() {
 	}
 	for c.watch.behind() > 0 && time.Now().Before(deadline) {
 		<-tick.C
-		if stalled := c.watch.stalled(quiet, c.cfg.Patience); len(stalled) > 0 && !told {
+		if stalled := c.watch.stalled(quiet, c.patience()); len(stalled) > 0 && !told {
 			told = true
-			c.fail("stall: no progress for %v on %s", c.cfg.Patience, strings.Join(stalled, ", "))
+			c.fail("stall: no progress for %v on %s", c.patience(), strings.Join(stalled, ", "))
 		}
 	}
 	if n := c.watch.behind(); n > 0 {
 		c.fail("not everything was warehoused within %v: %d shards are behind", drainTimeout, n)
 	}
+}
+
+// patience is how long a shard may be without progress. Where the lease table was lost, every shard that the stream
+// still lists is taken again, parents first: a generation after the other, at a sync interval and a page or two each.
+func (c *chaos) patience() time.Duration {
+	if c.tableLost.Load() {
+		return c.cfg.Patience + time.Duration(c.watch.depth())*generation
+	}
+	return c.cfg.Patience
 }
 
 func (c *chaos) endedByItself(consumer *consumer, lastLine string) {

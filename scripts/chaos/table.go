@@ -3,35 +3,40 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/callevents/shared/sequence"
 )
 
 // deleteTable deletes the lease table. Consumers make another.
 func deleteTable(f *fault) error {
 	f.outages[onDynamoDB].Lock()
 	defer f.outages[onDynamoDB].Unlock()
+	f.tableLost.Store(true)
 	f.hits("")
 	_, err := f.services.dynamodb.DeleteTable(f.ctx, &dynamodb.DeleteTableInput{TableName: aws.String(leaseTable)})
 	if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
-		return skip("it is missing already")
+		return fmt.Errorf("it is missing already")
 	}
 	return err
 }
 
-// rewind sets the checkpoint of a shard back to where the shard began, as somebody may do by hand, once with a new
-// counter and once without.
+// rewind sets the checkpoint of a shard back to where the shard began, as somebody may do by hand.
 func rewind(f *fault) error {
 	shards, err := f.services.shards(f.ctx)
 	if err != nil {
 		return err
 	}
 	shard := shards[f.rng.IntN(len(shards))]
-	return f.edit(*shard.ShardId, "Checkpoint", *shard.SequenceNumberRange.StartingSequenceNumber)
+	start, err := sequence.Parse(*shard.SequenceNumberRange.StartingSequenceNumber)
+	if err != nil {
+		return err
+	}
+	return f.edit(*shard.ShardId, "Checkpoint", start.Before().String())
 }
 
 // changeOwner gives a lease to a worker that is not there, or to nobody.
@@ -61,15 +66,20 @@ func (f *fault) edit(shardID, attribute, value string) error {
 		in.ExpressionAttributeValues[":one"] = &types.AttributeValueMemberN{Value: "1"}
 		text += ", with a new counter"
 	}
-	_, err := f.services.dynamodb.UpdateItem(f.ctx, in)
-	refused, missing := new(types.ConditionalCheckFailedException), new(types.ResourceNotFoundException)
-	if errors.As(err, &refused) || errors.As(err, &missing) {
-		return skip("there is no row of %s", shardID)
+	for try := 0; ; try++ {
+		_, err := f.services.dynamodb.UpdateItem(f.ctx, in)
+		refused, missing := new(types.ConditionalCheckFailedException), new(types.ResourceNotFoundException)
+		absent := errors.As(err, &refused) || errors.As(err, &missing)
+		switch {
+		case absent && try < 10: // the table was just deleted, or the shard is new
+			f.hold(500 * time.Millisecond)
+			continue
+		case absent:
+			return fmt.Errorf("there is no row of %s", shardID)
+		case err != nil:
+			return err
+		}
+		f.hits("%s", text)
+		return nil
 	}
-	if err != nil {
-		return err
-	}
-	f.hits("%s", strings.TrimSpace(text))
-	f.hold(100 * time.Millisecond)
-	return nil
 }

@@ -33,6 +33,7 @@ type watch struct {
 	tips     map[string]sequence.Number
 	moved    map[string]time.Time // when the shard was last seen to make progress, or to have nothing to do
 	closed   map[string]bool
+	depths   map[string]int // generations before a shard
 	marks    map[*mark]bool
 	measured []measurement
 }
@@ -57,7 +58,7 @@ var shardID = regexp.MustCompile(`^shardId-\d{12}`)
 
 func newWatch(s *services, ledger string, stock bool) *watch {
 	return &watch{services: s, ledger: ledger, stock: stock, newest: map[string]string{}, put: map[string]sequence.Number{},
-		tips: map[string]sequence.Number{}, moved: map[string]time.Time{}, closed: map[string]bool{}, marks: map[*mark]bool{}}
+		tips: map[string]sequence.Number{}, moved: map[string]time.Time{}, closed: map[string]bool{}, depths: map[string]int{}, marks: map[*mark]bool{}}
 }
 
 // run looks until ctx ends. A look that fails, since a server is down, changes nothing.
@@ -81,6 +82,11 @@ func (w *watch) look(ctx context.Context) {
 		w.mu.Lock()
 		for _, shard := range shards {
 			w.closed[*shard.ShardId] = !open(shard)
+			for _, parent := range []*string{shard.ParentShardId, shard.AdjacentParentShardId} {
+				if parent != nil { // which is listed before its children
+					w.depths[*shard.ShardId] = max(w.depths[*shard.ShardId], w.depths[*parent]+1)
+				}
+			}
 		}
 		w.mu.Unlock()
 	}
@@ -246,6 +252,16 @@ func (w *watch) stalled(quiet time.Time, patience time.Duration) (shards []strin
 		}
 	}
 	return shards
+}
+
+// depth returns how many generations of shards came before the youngest.
+func (w *watch) depth() (most int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, depth := range w.depths {
+		most = max(most, depth)
+	}
+	return most
 }
 
 // behind returns how many shards have records that are not warehoused.
