@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/callevents/shared/testenv/faults"
+	"example.com/callevents/shared/testenv/servers"
+)
+
+// instance is a worker with a way of its own to DynamoDB, on which its requests are counted.
+type instance struct {
+	*program
+	proxy  *faults.Proxy
+	before map[string]int
+}
+
+// cost counts the DynamoDB requests of two workers that hold 2 of 4 shards each and read an idle stream, ours and some
+// settings of the stock worker, all at the same time. A stock worker gets its 2 by a limit, or else by lease stealing.
+func cost(ctx context.Context, cfg Config, r *rig) error {
+	stream, err := r.stream(ctx, 4)
+	if err != nil {
+		return err
+	}
+	t := newTable("worker that holds 2 of 4 shards, lease 10 s", "DynamoDB requests/min", "of which", "bound")
+	kinds := []struct {
+		name, bound string
+		start       func(app string, i *instance, id string) (*program, error)
+	}{
+		{"ours, defaults", "60", func(app string, i *instance, _ string) (*program, error) {
+			return r.consumer(i.endpoints(r), stream, app, "--lease-duration", "10s")
+		}},
+		{"stock, defaults", "", func(app string, i *instance, id string) (*program, error) {
+			return r.stock(i, stream, app, id, "--max-shards", "2")
+		}},
+		{"stock, looks for shards every second", "", func(app string, i *instance, id string) (*program, error) {
+			return r.stock(i, stream, app, id, "--max-shards", "2", "--shard-sync", "1s")
+		}},
+		{"stock, the same, with lease stealing", "", func(app string, i *instance, id string) (*program, error) {
+			return r.stock(i, stream, app, id, "--shard-sync", "1s", "--lease-stealing")
+		}},
+	}
+	crews := make([][]*instance, len(kinds))
+	for k, kind := range kinds {
+		app := name("app")
+		for range 2 {
+			i, err := newInstance(r)
+			if err != nil {
+				return err
+			}
+			defer i.proxy.Close()
+			if i.program, err = kind.start(app, i, name("worker")); err != nil {
+				return err
+			}
+			crews[k] = append(crews[k], i)
+			time.Sleep(time.Second) // the stock worker does not wait for a table that another one is making
+		}
+		if _, err := await(ctx, time.Now(), kind.name+" is balanced", func() bool { return r.fair(ctx, app) }); err != nil {
+			return err
+		}
+	}
+	time.Sleep(30 * time.Second) // let all come to rest
+	for _, crew := range crews {
+		for _, i := range crew {
+			i.before = i.proxy.Counts()
+		}
+	}
+	time.Sleep(cfg.Window)
+	for k, crew := range crews {
+		for _, i := range crew {
+			sum, parts := i.perMinute(cfg.Window)
+			t.add(kinds[k].name, fmt.Sprintf("%.0f", sum), parts, kinds[k].bound)
+		}
+	}
+	t.print()
+	return nil
+}
+
+func newInstance(r *rig) (*instance, error) {
+	proxy, err := faults.Listen(r.endpoints.DynamoDB)
+	return &instance{proxy: proxy}, err
+}
+
+// perMinute returns the requests since before, all and by operation.
+func (i *instance) perMinute(window time.Duration) (sum float64, parts string) {
+	var texts []string
+	for operation, n := range i.proxy.Counts() {
+		if rate := float64(n-i.before[operation]) / window.Minutes(); rate > 0 {
+			sum += rate
+			texts = append(texts, fmt.Sprintf("%.0f %s", rate, operation))
+		}
+	}
+	slices.Sort(texts)
+	return sum, strings.Join(texts, ", ")
+}
+
+// endpoints are the rig's, with the instance's way to DynamoDB.
+func (i *instance) endpoints(r *rig) servers.Endpoints {
+	e := r.endpoints
+	e.DynamoDB = i.proxy.URL()
+	return e
+}
+
+func (r *rig) stock(i *instance, stream, app, id string, args ...string) (*program, error) {
+	return r.start(i.endpoints(r), "stock", append([]string{"--stream", stream, "--app", app, "--worker-id", id, "--bucket", bucket,
+		"--prefix", app + "/"}, args...)...)
+}
+
+// fair reports whether the lease table has two owners with two shards each.
+func (r *rig) fair(ctx context.Context, app string) bool {
+	table, err := r.dynamodb.Scan(ctx, &dynamodb.ScanInput{TableName: &app})
+	if err != nil {
+		return false // not there yet
+	}
+	owners := map[string]int{}
+	for _, row := range table.Items {
+		if owner, ok := row["AssignedTo"].(*types.AttributeValueMemberS); ok {
+			owners[owner.Value]++
+		}
+	}
+	least := 4
+	for _, shards := range owners {
+		least = min(least, shards)
+	}
+	return len(owners) == 2 && least == 2
+}

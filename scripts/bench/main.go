@@ -1,0 +1,59 @@
+// Command bench measures what the built consumer does on this machine, against the real local servers, and prints
+// the figures as tables: how fast leases move, what they cost in requests, and what consuming costs in CPU and memory,
+// the last two beside the stock vmware-go-kcl-v2 worker. It asserts nothing.
+//
+//	go run ./scripts/bench [leases|cost|consume ...]
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is what can be set.
+type Config struct {
+	Subjects []string      `arg:"" optional:"" enum:"leases,cost,consume" help:"leases, cost, consume; all without any."`
+	Runs     int           `default:"3" help:"Repetitions of what is timed; the table shows all of them."`
+	Window   time.Duration `default:"2m" help:"How long requests are counted at steady state."`
+	Records  int           `default:"200000" help:"Records to consume."`
+}
+
+func main() {
+	var cfg Config
+	kong.Parse(&cfg, kong.Name("bench"), kong.Description("Measures the built consumer against local servers."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once, and its children with it
+	if err := run(ctx, cfg); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, cfg Config) error {
+	for _, subject := range []struct {
+		name    string
+		measure func(context.Context, Config, *rig) error
+	}{{"leases", leases}, {"cost", cost}, {"consume", consume}} {
+		if len(cfg.Subjects) > 0 && !slices.Contains(cfg.Subjects, subject.name) {
+			continue
+		}
+		r, err := newRig(ctx) // of its own: what one subject stores does not weigh on the next
+		if err != nil {
+			return err
+		}
+		err = subject.measure(ctx, cfg, r)
+		r.close()
+		if err != nil {
+			return fmt.Errorf("%s: %w", subject.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/google/uuid"
+
+	"example.com/callevents/shared/testenv/servers"
+)
+
+const bucket = "bench"
+
+// rig is three servers of its own, the programs to measure, and all that was started.
+type rig struct {
+	root, dir string
+	endpoints servers.Endpoints
+	kinesis   *kinesis.Client
+	dynamodb  *dynamodb.Client
+	s3        *s3.Client
+	servers   []*servers.Server
+	programs  []*program
+}
+
+func newRig(ctx context.Context) (_ *rig, err error) {
+	r := &rig{}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.root, err = servers.FindRoot(); err != nil {
+		return nil, err
+	}
+	if r.dir, err = os.MkdirTemp("", "callevents-bench-"); err != nil {
+		return nil, err
+	}
+	if err := r.build(ctx, "./consumer", "./producer", "./scripts/bench/stock"); err != nil {
+		return nil, err
+	}
+	for kind, url := range map[servers.Kind]*string{
+		servers.Kinesalite: &r.endpoints.Kinesis, servers.Dynalite: &r.endpoints.DynamoDB, servers.S3: &r.endpoints.S3} {
+		options := servers.Options{Root: r.root}
+		if kind == servers.S3 {
+			options.Dir = filepath.Join(r.dir, "s3")
+		}
+		server, err := servers.Start(ctx, kind, options)
+		if err != nil {
+			return nil, err
+		}
+		r.servers, *url = append(r.servers, server), server.URL()
+	}
+	cfg := aws.Config{Region: servers.Region, Credentials: credentials.NewStaticCredentialsProvider(servers.AccessKey, servers.SecretKey, "")}
+	r.kinesis = kinesis.NewFromConfig(cfg, func(o *kinesis.Options) { o.BaseEndpoint = &r.endpoints.Kinesis })
+	r.dynamodb = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = &r.endpoints.DynamoDB })
+	r.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = &r.endpoints.S3, true })
+	_, err = r.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)})
+	return r, err
+}
+
+func (r *rig) build(ctx context.Context, packages ...string) error {
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", r.dir + "/"}, packages...)...)
+	cmd.Dir, cmd.Stderr = r.root, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("build: %w", err)
+	}
+	return nil
+}
+
+func (r *rig) close() {
+	for _, p := range r.programs {
+		p.Kill()
+	}
+	for _, s := range r.servers {
+		s.Stop()
+	}
+	_ = os.RemoveAll(r.dir)
+}
+
+func name(prefix string) string { return prefix + "-" + uuid.NewString()[:8] }
+
+// stream makes a stream and returns its name.
+func (r *rig) stream(ctx context.Context, shards int) (string, error) {
+	stream := name("stream")
+	_, err := r.kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: aws.Int32(int32(shards))})
+	if err != nil {
+		return "", fmt.Errorf("create stream: %w", err)
+	}
+	waiter := kinesis.NewStreamExistsWaiter(r.kinesis, func(o *kinesis.StreamExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 20*time.Millisecond, 100*time.Millisecond
+	})
+	return stream, waiter.Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &stream}, 30*time.Second)
+}
+
+// put adds n small call events.
+func (r *rig) put(ctx context.Context, stream string, n int) error {
+	for n > 0 {
+		in := &kinesis.PutRecordsInput{StreamName: &stream}
+		for range min(n, 500) {
+			id := uuid.NewString()
+			data := fmt.Sprintf(`{"event":{"property":{"call_id":"%s"}},"user":{"user_id":"123"}}`, id)
+			in.Records = append(in.Records, types.PutRecordsRequestEntry{Data: []byte(data), PartitionKey: &id})
+		}
+		out, err := r.kinesis.PutRecords(ctx, in)
+		if err == nil && aws.ToInt32(out.FailedRecordCount) > 0 {
+			err = errors.New("some were refused")
+		}
+		if err != nil {
+			return fmt.Errorf("put records: %w", err)
+		}
+		n -= len(in.Records)
+	}
+	return nil
+}
+
+// patience is how long anything that is measured may take before the program gives up.
+const patience = 5 * time.Minute
+
+// await asks every 20 ms until done holds, and returns the time since started.
+func await(ctx context.Context, started time.Time, what string, done func() bool) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for tick := time.Tick(20 * time.Millisecond); !done(); {
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("wait until %s: %w", what, ctx.Err())
+		case <-tick:
+		}
+	}
+	return time.Since(started), nil
+}
