@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"syscall"
@@ -23,6 +26,7 @@ func kinds() []kind {
 		{name: "kill", do: kill(false)},
 		{name: "kill-renamed", do: kill(true)},
 		{name: "zombie", do: zombie},
+		{name: "late-write", do: lateWrite},
 		{name: "terminate", do: terminate},
 		{name: "scale", do: scale},
 		{name: "table-deleted", do: deleteTable},
@@ -48,6 +52,8 @@ func kinds() []kind {
 	}
 	list = append(list, onTheWay("producer", producerToKinesis, onKinesis)...)
 	return append(list,
+		kind{name: "dynamodb-late", do: network(consumersTo(onDynamoDB), "UpdateItem", late)},
+		kind{name: "s3-late", do: network(consumersTo(onS3), "PUT", late)},
 		kind{name: "dynamodb-answer-lost", do: network(consumersTo(onDynamoDB), "UpdateItem", answerLost(onDynamoDB))},
 		kind{name: "s3-answer-lost", do: network(consumersTo(onS3), "PUT", answerLost(onS3))},
 		kind{name: "producer-answer-lost", do: network(producerToKinesis, "PutRecords", answerLost(onKinesis))},
@@ -203,6 +209,43 @@ func network(between func(*fault) way, operation string, inject func(f *fault) (
 func slow(f *fault) (faults.Fault, string) {
 	delay := f.between(100*time.Millisecond, leaseDuration)
 	return faults.Delay(delay), fmt.Sprintf("slower by %v", delay)
+}
+
+// late lets a request arrive that its client has given up.
+func late(f *fault) (faults.Fault, string) {
+	delay := f.between(leaseDuration/4, 2*leaseDuration)
+	return arriving(delay), fmt.Sprintf("applied %v late, whether the client waits or not", delay)
+}
+
+func arriving(delay time.Duration) faults.Fault {
+	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		arrived := r.WithContext(context.WithoutCancel(r.Context()))
+		arrived.Body = io.NopCloser(bytes.NewReader(body))
+		<-time.After(delay)
+		pass.ServeHTTP(w, arrived)
+	}
+}
+
+// lateWrite kills a consumer whose objects are still on their way: they arrive about when the next owner of its shards
+// goes to work.
+func lateWrite(f *fault) error {
+	c, err := f.consumer()
+	if err != nil {
+		return err
+	}
+	defer c.busy.Unlock()
+	delay := f.between(leaseDuration, 3*leaseDuration)
+	rule := c.proxies[onS3].Add(faults.Rule{Operation: http.MethodPut, Fault: arriving(delay)})
+	f.hold(flushInterval + f.between(0, flushInterval))
+	f.hits("%s is killed, its objects arrive %v after they were sent", c, delay)
+	c.kill()
+	f.hold(delay)
+	rule.Remove()
+	return c.start(false)
 }
 
 func reset(*fault) (faults.Fault, string) { return faults.Cut(), "cut in the middle of the answer" }
