@@ -12,9 +12,9 @@ import (
 
 const script = "../chaos.sh"
 
-// Every kind of fault at least once, in a minute and a half. A stall is told from a slow machine by its length.
+// Every kind of fault at least once, in about a minute. A stall is told from a slow machine by its length.
 func TestNothingIsLostOrRepeatedUnderEveryKindOfFault(t *testing.T) {
-	out := run(t, "--seed", "1", "--seconds", "60", "--patience", "60s")
+	out := run(t, "--seed", "1", "--seconds", "45", "--patience", "60s")
 	list, err := exec.Command(script, "--list").Output()
 	if err != nil {
 		t.Fatal(err)

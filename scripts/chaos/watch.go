@@ -34,6 +34,7 @@ type watch struct {
 	moved    map[string]time.Time // when the shard was last seen to make progress, or to have nothing to do
 	closed   map[string]bool
 	depths   map[string]int // generations before a shard
+	parents  map[string][]string
 	marks    map[*mark]bool
 	measured []measurement
 }
@@ -58,7 +59,7 @@ var shardID = regexp.MustCompile(`^shardId-\d{12}`)
 
 func newWatch(s *services, ledger string, stock bool) *watch {
 	return &watch{services: s, ledger: ledger, stock: stock, newest: map[string]string{}, put: map[string]sequence.Number{},
-		tips: map[string]sequence.Number{}, moved: map[string]time.Time{}, closed: map[string]bool{}, depths: map[string]int{}, marks: map[*mark]bool{}}
+		tips: map[string]sequence.Number{}, moved: map[string]time.Time{}, closed: map[string]bool{}, depths: map[string]int{}, parents: map[string][]string{}, marks: map[*mark]bool{}}
 }
 
 // run looks until ctx ends. A look that fails, since a server is down, changes nothing.
@@ -82,9 +83,11 @@ func (w *watch) look(ctx context.Context) {
 		w.mu.Lock()
 		for _, shard := range shards {
 			w.closed[*shard.ShardId] = !open(shard)
+			w.parents[*shard.ShardId] = nil
 			for _, parent := range []*string{shard.ParentShardId, shard.AdjacentParentShardId} {
 				if parent != nil { // which is listed before its children
 					w.depths[*shard.ShardId] = max(w.depths[*shard.ShardId], w.depths[*parent]+1)
+					w.parents[*shard.ShardId] = append(w.parents[*shard.ShardId], *parent)
 				}
 			}
 		}
@@ -239,11 +242,17 @@ func (w *watch) giveUp() (kinds []string) {
 }
 
 // stalled returns the shards that have something to do but did none of it since quiet began, for longer than patience.
+// A shard that waits for its parents has patience with them.
 func (w *watch) stalled(quiet time.Time, patience time.Duration) (shards []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for shard, put := range w.put {
 		since := w.moved[shard]
+		for _, parent := range w.parents[shard] {
+			if w.moved[parent].After(since) {
+				since = w.moved[parent]
+			}
+		}
 		if quiet.After(since) {
 			since = quiet
 		}
