@@ -27,7 +27,7 @@ func consume(ctx context.Context, cfg Config, r *rig) error {
 		for _, binary := range []string{"consumer", "stock"} {
 			app := name("app")
 			prefix := app + "/records/"
-			args := []string{"--stream", stream, "--app", app, "--worker-id", "bench", "--bucket", bucket, "--prefix", prefix, "--flush-interval", "10s"}
+			args := []string{"--stream", stream, "--app", app, "--worker-id", "bench", "--bucket", bucket, "--prefix", prefix, "--flush-interval", "5s"}
 			if binary == "consumer" {
 				args = append(args, "--errors-prefix", app+"/errors/")
 			} else {

@@ -1,8 +1,9 @@
-// Command bench measures what the built consumer does on this machine, against the real local servers, and prints
+// Command bench measures what the built programs do on this machine, against the real local servers, and prints
 // the figures as tables: how fast leases move, what they cost in requests, and what consuming costs in CPU and memory,
-// the last two beside the stock vmware-go-kcl-v2 worker. It asserts nothing.
+// the last two beside the stock vmware-go-kcl-v2 worker; and how fast events are put and at what CPU time, beside a bare
+// PutRecords loop. It asserts nothing.
 //
-//	go run ./scripts/bench [leases|cost|consume ...]
+//	go run ./scripts/bench [leases|cost|consume|produce ...]
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 
 // Config is what can be set.
 type Config struct {
-	Subjects []string      `arg:"" optional:"" enum:"leases,cost,consume" help:"leases, cost, consume; all without any."`
+	Subjects []string      `arg:"" optional:"" enum:"leases,cost,consume,produce" help:"leases, cost, consume, produce; all without any."`
 	Runs     int           `default:"3" help:"Repetitions of what is timed; the table shows all of them."`
 	Window   time.Duration `default:"2m" help:"How long requests are counted at steady state."`
 	Records  int           `default:"200000" help:"Records to consume."`
@@ -27,7 +28,7 @@ type Config struct {
 
 func main() {
 	var cfg Config
-	kong.Parse(&cfg, kong.Name("bench"), kong.Description("Measures the built consumer against local servers."))
+	kong.Parse(&cfg, kong.Name("bench"), kong.Description("Measures the built programs against local servers."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once, and its children with it
@@ -41,7 +42,7 @@ func run(ctx context.Context, cfg Config) error {
 	for _, subject := range []struct {
 		name    string
 		measure func(context.Context, Config, *rig) error
-	}{{"leases", leases}, {"cost", cost}, {"consume", consume}} {
+	}{{"leases", leases}, {"cost", cost}, {"consume", consume}, {"produce", produce}} {
 		if len(cfg.Subjects) > 0 && !slices.Contains(cfg.Subjects, subject.name) {
 			continue
 		}
