@@ -15,8 +15,8 @@ import (
 // puts is how many events each run of a subject puts. Aggregated ones go so much faster that the start of the process
 // would weigh too much with as few.
 const (
-	puts           = 50_000
-	putsAggregated = 200_000
+	puts           = 25_000
+	putsAggregated = 100_000
 )
 
 // putter is one of the ways to put events that produce compares.
