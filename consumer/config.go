@@ -67,6 +67,7 @@ func (c *Config) Validate() error {
 	}
 	for flag, value := range map[string]string{"prefix": c.Prefix, "errors-prefix": c.ErrorsPrefix} {
 		check(strings.HasSuffix(value, "/") && !strings.HasPrefix(value, "/"), "--%s %q: must end with a slash and not begin with one", flag, value)
+		check(strings.IndexFunc(value, notASCII) < 0, "--%s %q: must be printable ASCII, since it stands in the objects' metadata", flag, value)
 	}
 	check(!strings.HasPrefix(c.ErrorsPrefix, c.Prefix) && !strings.HasPrefix(c.Prefix, c.ErrorsPrefix),
 		"--prefix %q and --errors-prefix %q: neither may contain the other", c.Prefix, c.ErrorsPrefix)
@@ -85,6 +86,8 @@ func (c *Config) Validate() error {
 	}
 	return errors.Join(problems...)
 }
+
+func notASCII(r rune) bool { return r < ' ' || r > '~' }
 
 // startAt returns the initial position for an application that starts for the first time: the zero time for
 // TRIM_HORIZON.

@@ -18,7 +18,7 @@ import (
 
 const (
 	// callTimeout bounds one call to Kinesis, the SDK's retries included.
-	callTimeout = 15 * time.Second
+	callTimeout = 10 * time.Second
 	// iteratorTimeout bounds the one that is quick on AWS, and that kinesalite does not answer for AT_TIMESTAMP on a
 	// shard without records, until there are some.
 	iteratorTimeout = 5 * time.Second
