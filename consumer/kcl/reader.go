@@ -32,6 +32,7 @@ const (
 	// reference); the limit is adapted to the size of the records, since every shard holds a page in memory.
 	pageBytes   = 1 << 20
 	pageRecords = 10_000
+	firstPage   = 1_000 // records, before their size is known
 	// Pauses after a failed call, doubling.
 	firstRetry = 200 * time.Millisecond
 	lastRetry  = 5 * time.Second

@@ -157,7 +157,7 @@ func (w *Worker) begin(l *lease.Lease) {
 	id := l.ShardID()
 	log := w.log.WithField("shard_id", id)
 	s := newSession(l, w.cfg.Grace, log)
-	s.reader = &reader{client: w.client, stream: w.cfg.Stream, shardID: id, start: w.cfg.Start, limit: pageRecords, log: log, metrics: w.metrics}
+	s.reader = &reader{client: w.client, stream: w.cfg.Stream, shardID: id, start: w.cfg.Start, limit: firstPage, log: log, metrics: w.metrics}
 	shard, ok := w.catalog.shard(id)
 	if !ok {
 		s.failed = fmt.Errorf("%w: %s", errGone, id)

@@ -26,8 +26,8 @@ const DefaultRegion = "eu-north-1"
 
 // Deadlines of one HTTP attempt. An attempt that exceeds one counts as failed with unknown outcome.
 const (
-	connectTimeout  = 3 * time.Second  // TCP and TLS
-	responseTimeout = 5 * time.Second  // from the last request byte to the first response byte
+	connectTimeout  = 3 * time.Second // TCP and TLS
+	responseTimeout = 5 * time.Second // from the last request byte to the first response byte
 )
 
 // Load reads the SDK's default configuration chain. The error says what could not be read.
