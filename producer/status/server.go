@@ -21,9 +21,17 @@ type Server struct {
 	server   *http.Server
 }
 
-// Listen opens the address, so that one that is taken is an error at start. Close it by running Run.
+// Listen opens the address (host:port), so that one that is taken is an error at start. Without a host it is the
+// loopback interface; to be seen from other machines, say so: 0.0.0.0:9090. Close it by running Run.
 func Listen(address string, metrics prometheus.Gatherer, report func() Report) (*Server, error) {
-	listener, err := net.Listen("tcp", address)
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address %q for metrics and health: want host:port or :port", address)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, port))
 	if err != nil {
 		return nil, fmt.Errorf("listen for metrics and health: %w", err)
 	}

@@ -80,11 +80,14 @@ func TestEveryFigureIsAMetric(t *testing.T) {
 
 func TestHealthComplainsWhenRecordsAreStuck(t *testing.T) {
 	var oldest atomic.Int64
-	server, err := status.Listen("127.0.0.1:0", prometheus.NewRegistry(), func() status.Report {
+	server, err := status.Listen(":0", prometheus.NewRegistry(), func() status.Report {
 		return status.Report{Put: put.Stats{Oldest: time.Duration(oldest.Load())}}
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !strings.HasPrefix(server.Address(), "127.0.0.1:") {
+		t.Errorf("an address without a host listens at %s", server.Address())
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
