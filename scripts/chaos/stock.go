@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"example.com/callevents/shared/event"
@@ -51,15 +52,18 @@ func (c *chaos) verifyStock(context.Context) (r report, err error) {
 		shard := shardID.FindString(filepath.Base(name))
 		for _, call := range calls {
 			r.Records++
-			if copies[call]++; copies[call] > 1 {
+			copies[call]++
+			switch at := put[call]; {
+			case copies[call] > at.mayBe:
 				r.Faults["duplicates"]++
-				continue
-			}
-			if last[shard].After(put[call]) {
+			case copies[call] > 1:
+				r.Resent++
+			case at.mayBe > 1: // which of the copies it is, nobody can tell
+			case last[shard].After(at.number):
 				r.Faults["out_of_order"]++
-				continue
+			default:
+				last[shard] = at.number
 			}
-			last[shard] = put[call]
 		}
 	}
 	for call := range put {
@@ -70,20 +74,35 @@ func (c *chaos) verifyStock(context.Context) (r report, err error) {
 	return r, nil
 }
 
-// readStockLedger returns the sequence number of every call_id.
-func (c *chaos) readStockLedger(r *report) (map[string]sequence.Number, error) {
+// stockRecord is a call_id of the ledger: where it is, and how many records with it the producer can have put.
+type stockRecord struct {
+	number sequence.Number
+	mayBe  int
+}
+
+func (c *chaos) readStockLedger(r *report) (map[string]stockRecord, error) {
 	file, err := os.Open(c.producer.ledger)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	put := map[string]sequence.Number{}
+	put := map[string]stockRecord{}
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		if fields := strings.Split(lines.Text(), ","); len(fields) >= 3 {
-			put[fields[0]] = sequence.Number(fields[2])
-			r.Ledger++
+		fields := strings.Split(lines.Text(), ",")
+		if len(fields) < 3 {
+			continue
 		}
+		at := stockRecord{number: sequence.Number(fields[2]), mayBe: put[fields[0]].mayBe + 1}
+		if len(fields) > 3 {
+			unknown, err := strconv.Atoi(fields[3])
+			if err != nil {
+				return nil, fmt.Errorf("read ledger: %w", err)
+			}
+			at.mayBe += unknown
+		}
+		put[fields[0]] = at
+		r.Ledger++
 	}
 	return put, lines.Err()
 }
