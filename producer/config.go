@@ -45,7 +45,7 @@ type Config struct {
 	RecordTTL      time.Duration    `group:"Delivery" name:"record-ttl" default:"5m" help:"How long to try to put a record before it goes to the spill file."`
 	Spill          string           `group:"Delivery" default:"callevents-spill.ndjson" help:"Where events go that could not be put; \"producer resend\" puts them."`
 
-	Ledger    string `group:"Reports" placeholder:"FILE" help:"Append a line to this file for each acknowledged record: call_id, shard, sequence number."`
+	Ledger    string `group:"Reports" placeholder:"FILE" help:"Append a line to this file for each acknowledged record: call_id, shard, sequence number, and how many sends had an unknown outcome, if any."`
 	Summary   string `group:"Reports" placeholder:"FILE" help:"Write the summary to this file as JSON."`
 	HTTP      string `group:"Reports" name:"http" placeholder:"HOST:PORT" help:"Serve /metrics and /healthz at this address."`
 	LogFormat string `group:"Reports" default:"text" help:"text or json."`

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,13 +109,16 @@ func TestThrottledCallsAndLostAnswers(t *testing.T) {
 	proxy.Add(faults.Rule{Operation: "PutRecords", Skip: 3, Times: 2, Fault: faults.Lose(faults.Drop())})
 	proxy.Add(faults.Rule{Operation: "PutRecords", Skip: 6, Times: 2, Fault: faults.Drop()})
 	r.run(0, "--rate", "200", "--count", "400")
-	beyond, s := r.verify(), r.summary()
-	if len(r.ledger()) != 400 || s.Throttled == 0 || s.PossibleDuplicates == 0 || s.FailedCalls != 7 {
-		t.Errorf("%d in the ledger, summary %+v", len(r.ledger()), s)
+	beyond, entries, s := r.verify(), r.ledger(), r.summary()
+	if len(entries) != 400 || s.Throttled == 0 || s.PossibleDuplicates == 0 || s.FailedCalls != 7 {
+		t.Errorf("%d in the ledger, summary %+v", len(entries), s)
 	}
 	twice := 0
-	for _, n := range beyond {
+	for id, n := range beyond {
 		twice += n
+		if entry := entries[id]; len(entry) != 4 || entry[3] < strconv.Itoa(n) { // one digit each
+			t.Errorf("%d copies in the stream beside that of the ledger's %q", n, entry)
+		}
 	}
 	if twice == 0 || twice > int(s.PossibleDuplicates) {
 		t.Errorf("%d duplicates in the stream, %d possible ones counted", twice, s.PossibleDuplicates)
