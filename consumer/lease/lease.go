@@ -141,8 +141,11 @@ func (l *Lease) Release(ctx context.Context) error {
 	return err
 }
 
-// write performs one fenced write and settles what it can of its outcome. The caller has l.writing.
+// write performs one fenced write and settles what it can of its outcome. The caller has l.writing. It takes no longer
+// than the trust window: a call that hangs must not keep the end of the window from being seen.
 func (l *Lease) write(ctx context.Context, set Set) error {
+	ctx, cancel := context.WithDeadline(ctx, l.Deadline())
+	defer cancel()
 	set[attrTimeout] = l.manager.timeoutText()
 	for range 3 {
 		if l.finished() {
