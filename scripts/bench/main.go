@@ -1,9 +1,9 @@
 // Command bench measures what the built programs do on this machine, against the real local servers, and prints
 // the figures as tables: how fast leases move, what they cost in requests, and what consuming costs in CPU and memory,
 // the last two beside the stock vmware-go-kcl-v2 worker; and how fast events are put and at what CPU time, beside a bare
-// PutRecords loop. It asserts nothing.
+// PutRecords loop. It asserts nothing. The soak, which takes two hours, runs only by its name.
 //
-//	go run ./scripts/bench [leases|cost|consume|produce ...]
+//	go run ./scripts/bench [leases|cost|consume|produce|soak ...]
 package main
 
 import (
@@ -20,10 +20,11 @@ import (
 
 // Config is what can be set.
 type Config struct {
-	Subjects []string      `arg:"" optional:"" enum:"leases,cost,consume,produce" help:"leases, cost, consume, produce; all without any."`
+	Subjects []string      `arg:"" optional:"" enum:"leases,cost,consume,produce,soak" help:"leases, cost, consume, produce; all of these without any. And soak."`
 	Runs     int           `default:"3" help:"Repetitions of what is timed; the table shows all of them."`
 	Window   time.Duration `default:"2m" help:"How long requests are counted at steady state."`
 	Records  int           `default:"200000" help:"Records to consume."`
+	Soak     time.Duration `default:"2h" help:"How long to soak."`
 }
 
 func main() {
@@ -42,11 +43,12 @@ func run(ctx context.Context, cfg Config) error {
 	for _, subject := range []struct {
 		name    string
 		measure func(context.Context, Config, *rig) error
-	}{{"leases", leases}, {"cost", cost}, {"consume", consume}, {"produce", produce}} {
-		if len(cfg.Subjects) > 0 && !slices.Contains(cfg.Subjects, subject.name) {
+	}{{"leases", leases}, {"cost", cost}, {"consume", consume}, {"produce", produce}, {"soak", soak}} {
+		unnamed := len(cfg.Subjects) == 0 && subject.name != "soak"
+		if !unnamed && !slices.Contains(cfg.Subjects, subject.name) {
 			continue
 		}
-		r, err := newRig(ctx) // of its own: what one subject stores does not weigh on the next
+		r, err := newRig(ctx, subject.name == "soak") // of its own: what one subject stores does not weigh on the next
 		if err != nil {
 			return err
 		}

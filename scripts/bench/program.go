@@ -80,13 +80,30 @@ func (p *program) read() (n int) {
 	return n
 }
 
-// peak returns the largest resident memory of a running program so far, in bytes; 0 where the system does not tell.
-func (p *program) peak() (bytes int64) {
+// peak returns the largest resident memory of a running program so far.
+func (p *program) peak() (bytes int64) { return p.memory("VmHWM") }
+
+// memory returns a figure of the kernel's about a running program, in bytes; 0 where the system does not tell.
+func (p *program) memory(figure string) (bytes int64) {
 	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid()))
 	for line := range strings.Lines(string(status)) {
-		if n, err := fmt.Sscanf(line, "VmHWM: %d kB", &bytes); n == 1 && err == nil {
+		if n, err := fmt.Sscanf(line, figure+": %d kB", &bytes); n == 1 && err == nil {
 			return bytes << 10
 		}
+	}
+	return 0
+}
+
+// files counts the open file descriptors of a running program; 0 where the system does not tell.
+func (p *program) files() int {
+	list, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Pid()))
+	return len(list)
+}
+
+// gauge reads a metric without labels.
+func (p *program) gauge(name string) float64 {
+	for _, m := range p.families()[name].GetMetric() {
+		return m.GetGauge().GetValue()
 	}
 	return 0
 }

@@ -33,7 +33,9 @@ type rig struct {
 	programs  []*program
 }
 
-func newRig(ctx context.Context) (_ *rig, err error) {
+// newRig starts the servers. What S3 holds lies on disk in any case; onDisk, what the others hold too, and not in their
+// memory.
+func newRig(ctx context.Context, onDisk bool) (_ *rig, err error) {
 	r := &rig{}
 	defer func() {
 		if err != nil {
@@ -52,8 +54,8 @@ func newRig(ctx context.Context) (_ *rig, err error) {
 	for kind, url := range map[servers.Kind]*string{
 		servers.Kinesalite: &r.endpoints.Kinesis, servers.Dynalite: &r.endpoints.DynamoDB, servers.S3: &r.endpoints.S3} {
 		options := servers.Options{Root: r.root}
-		if kind == servers.S3 {
-			options.Dir = filepath.Join(r.dir, "s3")
+		if kind == servers.S3 || onDisk {
+			options.Dir = filepath.Join(r.dir, string(kind))
 		}
 		server, err := servers.Start(ctx, kind, options)
 		if err != nil {
