@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	soakRate   = 200 // events a second
-	soakRows   = 12
-	soakFlush  = time.Minute // the consumer's default
+	soakRate  = 200 // events a second
+	soakRows  = 12
+	soakFlush = time.Minute // the consumer's default
 	soakPause = 30 * time.Second
 )
 
