@@ -25,7 +25,10 @@ type Verification struct {
 	// number, and optionally how many sends of the record before had an unknown outcome. Nil: there is none, and
 	// what needs it is not checked.
 	Ledger io.Reader
-	// Progress, unless nil, is called after every object, by the goroutine that called Verify.
+	// Source is the stream that the records came from. With it the comparison is exact: what a producer has put twice
+	// is there twice. Nil: not compared.
+	Source Source
+	// Progress, unless nil, is called after every object, never twice at a time.
 	Progress func(Report)
 }
 
@@ -44,7 +47,7 @@ func Verify(ctx context.Context, client Reader, cfg Verification) (Report, error
 		Verification: cfg,
 		client:       client,
 		seed:         maphash.MakeSeed(),
-		report:       newReport(cfg.Ledger != nil),
+		report:       newReport(cfg.Ledger != nil, cfg.Source != nil),
 		chains:       map[string]*chain{},
 		seen:         map[uint64]uint32{},
 		letters:      map[string]bool{},
@@ -65,6 +68,9 @@ func Verify(ctx context.Context, client Reader, cfg Verification) (Report, error
 		if err := v.location(ctx, at); err != nil {
 			return v.report, fmt.Errorf("verify %s: %w", at, err)
 		}
+	}
+	if err := v.compareRest(ctx); err != nil {
+		return v.report, fmt.Errorf("compare with the stream: %w", err)
 	}
 	v.finish()
 	return v.report, nil
@@ -117,11 +123,14 @@ func (v *verifier) location(ctx context.Context, at Location) error {
 			return nil
 		})
 	})
-	for result := range queue {
-		if o := <-result; ctx.Err() == nil {
-			v.take(o)
+	group.Go(func() (err error) {
+		for result := range queue { // to its end, or nobody could put anything into it
+			if o := <-result; err == nil && ctx.Err() == nil {
+				err = v.take(ctx, o)
+			}
 		}
-	}
+		return err
+	})
 	return group.Wait()
 }
 
@@ -145,9 +154,12 @@ func (v *verifier) list(ctx context.Context, at Location, each func(key string) 
 }
 
 // take judges one object, in its turn.
-func (v *verifier) take(o object) {
+func (v *verifier) take(ctx context.Context, o object) error {
 	v.report.add(o)
 	if o.isLink {
+		if err := v.compare(ctx, o); err != nil {
+			return fmt.Errorf("compare %s with the stream: %w", o.key, err)
+		}
 		c := v.follow(o.link)
 		c.from, c.to = numberOf(o.link.First), numberOf(o.link.Last)
 		for _, line := range o.lines {
@@ -163,6 +175,7 @@ func (v *verifier) take(o object) {
 	if v.Progress != nil {
 		v.Progress(v.report)
 	}
+	return nil
 }
 
 // follow checks that link comes right after the tip of its shard's chain, and makes it the tip.
@@ -199,7 +212,7 @@ func (v *verifier) see(call uint64, link Link, c *chain) {
 	v.seen[call]++
 	entry := v.ledger.entry(call)
 	switch copies := v.seen[call]; {
-	case copies > entry.mayBe():
+	case v.Source == nil && copies > entry.mayBe():
 		v.report.fault(Duplicates, "%s: a record that is there %d times", link.Key(), copies)
 	case copies > 1:
 		v.report.Resent++

@@ -37,6 +37,7 @@ type object struct {
 // line is one record.
 type line struct {
 	call uint64 // hash of the call_id; 0: it has none
+	text uint64 // hash of the whole line; of Parquet, which does not keep the text, that of the call_id
 }
 
 type found struct {
@@ -139,12 +140,20 @@ func (o *object) takeLine(text []byte, seed maphash.Seed) {
 		}
 		l.call = callHash(text, seed)
 	}
+	l.text = textHash(o.link.Format, text, seed)
 	o.lines = append(o.lines, l)
 }
 
 func isInteger(value gjson.Result) bool {
 	_, err := strconv.ParseInt(value.Raw, 10, 64)
 	return value.Type == gjson.Number && err == nil
+}
+
+func textHash(format Format, text []byte, seed maphash.Seed) uint64 {
+	if format == Parquet {
+		return callHash(text, seed)
+	}
+	return maphash.Bytes(seed, text)
 }
 
 // callHash returns the hash of the call_id of a record that is valid JSON, 0 if it has none.

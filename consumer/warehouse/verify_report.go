@@ -6,8 +6,8 @@ import "fmt"
 type Fault string
 
 const (
-	Lost             Fault = "lost"                // in the ledger, but in no object and no dead letter
-	Duplicates       Fault = "duplicates"          // there more often than the producer can have put it
+	Lost             Fault = "lost"                // in the ledger or the stream, but in no object and no dead letter
+	Duplicates       Fault = "duplicates"          // there more often than in the stream, or than the producer can have put it
 	OutOfOrder       Fault = "out_of_order"        // after a record of its shard that has a later sequence number
 	Misplaced        Fault = "misplaced"           // in an object of another shard or range than its sequence number
 	UserIDNotInteger Fault = "user_id_not_integer" // a line whose user.user_id is no JSON integer inside int64
@@ -19,24 +19,29 @@ const (
 	DeadLetterFaults Fault = "dead_letter_faults"  // missing, of no link, or not as many or not those the link says
 )
 
-// faultTexts are all faults in the order of the report, in words.
+// faultTexts are all faults in the order of the report, in words, and what they need to be found.
 var faultTexts = []struct {
-	fault       Fault
-	needsLedger bool
-	text        string
+	fault Fault
+	needs string
+	text  string
 }{
-	{Lost, true, "lost"},
-	{Duplicates, false, "duplicates"},
-	{OutOfOrder, true, "out of order within a shard"},
-	{Misplaced, true, "in the wrong object"},
-	{UserIDNotInteger, false, "user_id not an integer"},
-	{NotJSON, false, "lines that are not JSON"},
-	{BrokenLinks, false, "broken chain links"},
-	{WrongCounts, false, "objects with another number of records than they say"},
-	{Unreadable, false, "objects that cannot be decoded"},
-	{Foreign, false, "objects that are no links"},
-	{DeadLetterFaults, false, "dead letters that do not match their links"},
+	{Lost, needsEither, "lost"},
+	{Duplicates, "", "duplicates"},
+	{OutOfOrder, needsEither, "out of order within a shard"},
+	{Misplaced, needsLedger, "in the wrong object"},
+	{UserIDNotInteger, "", "user_id not an integer"},
+	{NotJSON, "", "lines that are not JSON"},
+	{BrokenLinks, "", "broken chain links"},
+	{WrongCounts, "", "objects with another number of records than they say"},
+	{Unreadable, "", "objects that cannot be decoded"},
+	{Foreign, "", "objects that are no links"},
+	{DeadLetterFaults, "", "dead letters that do not match their links"},
 }
+
+const (
+	needsLedger = "a ledger"
+	needsEither = "a ledger or the stream"
+)
 
 // maxDetails is how many faults are told one by one.
 const maxDetails = 20
@@ -49,19 +54,23 @@ type Report struct {
 	Shards        map[string]int `json:"records_by_shard"`
 	NoCallID      int            `json:"records_without_call_id"` // of them: foreign events, not checked for duplicates
 	DeadLetters   int            `json:"dead_letters"`
-	Resent        int            `json:"resent"`         // copies that the producer's own retries account for
-	LedgerRecords int            `json:"ledger_records"` // lines of the ledger
-	NotInLedger   int            `json:"not_in_ledger"`  // records whose acknowledgement was lost, or of other producers
+	Resent        int            `json:"resent"`           // copies that the producer's own retries account for
+	LedgerRecords int            `json:"ledger_records"`   // lines of the ledger
+	NotInLedger   int            `json:"not_in_ledger"`    // records whose acknowledgement was lost, or of other producers
+	Compared      int            `json:"links_compared"`   // with the stream
+	Uncompared    int            `json:"links_uncompared"` // since the stream does not hold all of their records any more
 
 	// Faults has a number for everything that was checked, zero if all is well.
 	Faults  map[Fault]int `json:"faults"`
 	Details []string      `json:"details,omitempty"` // the first faults, one by one
+
+	withLedger, withStream bool
 }
 
-func newReport(withLedger bool) Report {
-	r := Report{Shards: map[string]int{}, Faults: map[Fault]int{}}
+func newReport(withLedger, withStream bool) Report {
+	r := Report{Shards: map[string]int{}, Faults: map[Fault]int{}, withLedger: withLedger, withStream: withStream}
 	for _, f := range faultTexts {
-		if withLedger || !f.needsLedger {
+		if f.needs == "" || withLedger || withStream && f.needs == needsEither {
 			r.Faults[f.fault] = 0
 		}
 	}
@@ -87,15 +96,20 @@ func (r Report) Lines() []string {
 	if least, most := r.spread(); len(r.Shards) > 0 {
 		lines = append(lines, figure("records of the emptiest shard", least), figure("records of the fullest shard", most))
 	}
-	if _, ok := r.Faults[Lost]; ok {
-		lines = append(lines, figure("records in the ledger", r.LedgerRecords), figure("records not in the ledger", r.NotInLedger),
-			figure("sent more than once by the producer", r.Resent))
+	if r.withLedger {
+		lines = append(lines, figure("records in the ledger", r.LedgerRecords), figure("records not in the ledger", r.NotInLedger))
+	}
+	if r.withStream {
+		lines = append(lines, figure("links compared with the stream", r.Compared), figure("links that the stream does not hold any more", r.Uncompared))
+	}
+	if r.withLedger || r.withStream {
+		lines = append(lines, figure("sent more than once by the producer", r.Resent))
 	}
 	for _, f := range faultTexts {
 		if n, ok := r.Faults[f.fault]; ok {
 			lines = append(lines, figure(f.text, n))
 		} else {
-			lines = append(lines, figure(f.text, "not checked without a ledger"))
+			lines = append(lines, figure(f.text, "not checked without "+f.needs))
 		}
 	}
 	return lines

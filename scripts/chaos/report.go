@@ -26,6 +26,8 @@ type report struct {
 	Resent      int            `json:"resent"`
 	Ledger      int            `json:"ledger_records"`
 	NotInLedger int            `json:"not_in_ledger"`
+	Compared    int            `json:"links_compared"`
+	Uncompared  int            `json:"links_uncompared"`
 	Faults      map[string]int `json:"faults"`
 	Details     []string       `json:"details"`
 }
@@ -33,8 +35,8 @@ type report struct {
 // verify runs scripts/verify as a user does.
 func (c *chaos) verify(ctx context.Context, binary string) (r report, err error) {
 	cmd := exec.CommandContext(ctx, binary, "--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix,
-		"--ledger", c.producer.ledger, "--json")
-	cmd.Env = servers.Endpoints{S3: c.services.url(onS3)}.Environ()
+		"--ledger", c.producer.ledger, "--stream", stream, "--json")
+	cmd.Env = servers.Endpoints{Kinesis: c.services.url(onKinesis), S3: c.services.url(onS3)}.Environ()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -58,6 +60,7 @@ func (c *chaos) print(out io.Writer, r report) (ok bool) {
 		{"faults", sum(c.injected)}, {"records in the ledger", r.Ledger}, {"records warehoused", r.Records},
 		{"dead letters", r.DeadLetters}, {"objects", r.Objects}, {"adopted links", c.seen.adopted},
 		{"leases lost to a fenced write", c.seen.fenced}, {"dead letters restored", c.seen.restored},
+		{"links compared with the stream", r.Compared}, {"links that the stream does not hold any more", r.Uncompared},
 		{"sent more than once by the producer", r.Resent}, {"not in the ledger", r.NotInLedger},
 		{"consumers that ended by themselves", len(c.exits)},
 		{"lost", r.Faults["lost"]}, {"duplicated", r.Faults["duplicates"]}, {"out of order", r.Faults["out_of_order"]},

@@ -171,11 +171,12 @@ func (p *pipeline) owners() (owners string) {
 	return owners
 }
 
-// verify runs scripts/verify as a user does, and wants every record exactly once and nothing off.
+// verify runs scripts/verify as a user does, against the ledger and the stream, and wants every record exactly once and
+// nothing off.
 func (p *pipeline) verify(records int) {
 	p.Helper()
 	cmd := exec.Command(testenv.Build(p, "./scripts/verify"), "--bucket", p.bucket, "--prefix", prefix,
-		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--json")
+		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--stream", p.stream, "--json")
 	cmd.Env = p.env
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -188,6 +189,8 @@ func (p *pipeline) verify(records int) {
 		DeadLetters int `json:"dead_letters"`
 		Resent      int
 		NotInLedger int `json:"not_in_ledger"`
+		Compared    int `json:"links_compared"`
+		Uncompared  int `json:"links_uncompared"`
 		Faults      map[string]int
 	}
 	if err := json.Unmarshal(out, &report); err != nil {
@@ -195,6 +198,9 @@ func (p *pipeline) verify(records int) {
 	}
 	if report.Records != records || report.DeadLetters+report.Resent+report.NotInLedger != 0 {
 		p.Errorf("want %d records and nothing else in\n%s", records, out)
+	}
+	if report.Compared == 0 || report.Uncompared != 0 {
+		p.Errorf("want all links compared with the stream in\n%s", out)
 	}
 	for _, fault := range []string{"lost", "duplicates", "out_of_order"} {
 		if n, checked := report.Faults[fault]; n != 0 || !checked {

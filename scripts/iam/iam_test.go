@@ -50,7 +50,7 @@ var policies = map[string]map[string][]string{
 		bucket:                 {"s3:ListBucket"},
 	},
 	"operator.json": { // who runs scripts/verify and consumer redrive
-		stream:                 {"kinesis:PutRecords"},
+		stream:                 {"kinesis:PutRecords", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
 		bucket + "/" + records: {"s3:GetObject"},
 		bucket + "/" + errors:  {"s3:GetObject"},
 		bucket:                 {"s3:ListBucket"},

@@ -83,7 +83,7 @@ func run(ctx context.Context, cfg Config) error {
 
 // verify runs scripts/verify over all runs with this data directory. Its output goes to the terminal as it is.
 func verify(s *services, binary, ledger string) error {
-	args := []string{"--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix}
+	args := []string{"--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix, "--stream", stream}
 	if _, err := os.Stat(ledger); err == nil {
 		args = append(args, "--ledger", ledger)
 	}

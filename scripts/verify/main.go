@@ -24,7 +24,8 @@ type Config struct {
 	Bucket       string   `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
 	Prefix       []string `default:"mandir-event-records/" sep:"none" help:"Prefix of the objects, with a slash at the end. If it was changed between two runs of the consumer, give all of them, oldest first."`
 	ErrorsPrefix []string `default:"mandir-event-errors/" sep:"none" help:"Prefix of the dead letters, with a slash at the end; more than one as above."`
-	Ledger       *os.File `help:"File that the producer wrote with its --ledger. Without it, lost records and their order cannot be checked."`
+	Ledger       *os.File `help:"File that the producer wrote with its --ledger. Without it or --stream, lost records and their order cannot be checked."`
+	Stream       string   `help:"Stream to compare with, record by record: the exact way to find what is lost, duplicated or out of order, as long as its retention holds the records. For an application that started at TRIM_HORIZON. Stop the producer before."`
 	JSON         bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
 }
 
@@ -73,6 +74,11 @@ func verify(ctx context.Context, cfg Config, progress func(warehouse.Report)) (w
 	if cfg.Ledger != nil { // a nil *os.File in an interface would not be nil
 		defer cfg.Ledger.Close()
 		v.Ledger = cfg.Ledger
+	}
+	if cfg.Stream != "" {
+		if v.Source, err = newSource(ctx, awsConfig, cfg.Stream); err != nil {
+			return warehouse.Report{}, err
+		}
 	}
 	return warehouse.Verify(ctx, awsclient.S3(awsConfig), v)
 }

@@ -99,7 +99,7 @@ func TestExitCodesAndOutput(t *testing.T) {
 	if code, out, errOut := run(t, "--ledger", ledger); code != 0 || errOut != "" || !strings.HasSuffix(out, "\nall is well\n") {
 		t.Errorf("a sound warehouse: code %d\n%s%s", code, out, errOut)
 	}
-	if code, out, _ := run(t); code != 0 || !strings.Contains(out, "not checked without a ledger") {
+	if code, out, _ := run(t); code != 0 || !strings.Contains(out, "not checked without a ledger or the stream") {
 		t.Errorf("without a ledger: code %d\n%s", code, out)
 	}
 	key := warehouse.Place{Shard: shard, Previous: "1", Day: "2026-11-24"}.Key("r/", warehouse.NDJSONGzip)
