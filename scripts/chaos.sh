@@ -16,4 +16,26 @@ mkdir -p "$bin"
 # shellcheck disable=SC2086 # an empty variable is no argument
 go build $race -o "$bin/" ./producer ./consumer ./scripts/chaos/stock
 go build -o "$bin/" ./scripts/verify ./scripts/chaos
+
+# A consumer whose clock is wrong by $CHAOS_CLOCK_SECONDS. A Go program asks the kernel without libc, so what stands
+# between a program and libc does not reach it; the standard library's time.Now gets the error instead.
+clock=$root/.local/clock
+mkdir -p "$clock"
+time=$(go env GOROOT)/src/time
+awk '{ print } /^func Now\(\) Time {$/ { now = 1 } now && /:= runtimeNow\(\)$/ { print "\tsec += clockError"; now = 0 }' \
+  "$time/time.go" >"$clock/time.go"
+cat >"$clock/clock_error.go" <<'EOF'
+package time
+
+import "syscall"
+
+var clockError = func() int64 {
+	text, _ := syscall.Getenv("CHAOS_CLOCK_SECONDS")
+	seconds, _ := atoi(text)
+	return int64(seconds)
+}()
+EOF
+printf '{"Replace": {"%s": "%s", "%s": "%s"}}\n' "$time/time.go" "$clock/time.go" \
+  "$time/clock_error.go" "$clock/clock_error.go" >"$clock/overlay.json"
+go build -overlay "$clock/overlay.json" -o "$bin/consumer-clock" ./consumer
 exec "$bin/chaos" --root "$root" "$@"

@@ -35,7 +35,8 @@ type consumer struct {
 	name    string
 	lives   int
 	wanted  bool
-	process *program // nil before the first
+	clock   time.Duration // what the next process's clock is wrong by
+	process *program      // nil before the first
 }
 
 func (c *consumer) String() string { return fmt.Sprintf("consumer %d", c.n) }
@@ -51,7 +52,11 @@ func (c *consumer) start(renamed bool) error {
 		c.name = fmt.Sprintf("c%d-%d", c.n, c.lives)
 	}
 	env := servers.Endpoints{Kinesis: c.proxies[onKinesis].URL(), DynamoDB: c.proxies[onDynamoDB].URL(), S3: c.proxies[onS3].URL()}
-	process, err := start(c.log, env.Environ(), c.binary, "--worker-id", c.name, "--stream", stream, "--app", leaseTable,
+	binary, environ := c.binary, env.Environ()
+	if c.clock != 0 {
+		binary, environ = c.binary+"-clock", append(environ, fmt.Sprintf("CHAOS_CLOCK_SECONDS=%d", int(c.clock.Seconds())))
+	}
+	process, err := start(c.log, environ, binary, "--worker-id", c.name, "--stream", stream, "--app", leaseTable,
 		"--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix, "--flush-interval", flushInterval.String(),
 		"--lease-duration", leaseDuration.String(), "--sync-interval", "250ms")
 	c.process, c.wanted = process, true

@@ -16,6 +16,7 @@ func kinds() []kind {
 		{name: "late-write", do: lateWrite},
 		{name: "terminate", do: terminate},
 		{name: "scale", do: scale},
+		{name: "wrong-clock", oursOnly: true, do: wrongClock},
 		{name: "table-deleted", do: deleteTable},
 		{name: "checkpoint-rewound", do: rewind},
 		{name: "owner-changed", do: changeOwner},

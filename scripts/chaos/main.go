@@ -13,9 +13,7 @@
 //
 // # What it does not do
 //
-// It does not imitate a service: what is injected stands in front of the real local servers. The clock of one consumer
-// alone cannot be set wrong from outside: a Go program reads it without libc, so libfaketime has no effect. Tests of
-// the lease package move clocks instead.
+// It does not imitate a service: what is injected stands in front of the real local servers.
 package main
 
 import (

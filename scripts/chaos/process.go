@@ -8,6 +8,8 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
+const clockMost = 12 * time.Hour
+
 // kill ends a consumer with SIGKILL and starts it again after a while, as the same or as another instance.
 func kill(renamed bool) func(*fault) error {
 	return func(f *fault) error {
@@ -83,4 +85,30 @@ func lateWrite(f *fault) error {
 	f.hold(delay)
 	rule.Remove()
 	return c.start(false)
+}
+
+// wrongClock lets a consumer live with a clock that is hours off, and then with the right one again.
+func wrongClock(f *fault) error {
+	c, err := f.consumer()
+	if err != nil {
+		return err
+	}
+	defer c.busy.Unlock()
+	clock := f.between(-clockMost, clockMost)
+	f.hits("%s, %v off", c, clock.Round(time.Second))
+	for _, off := range []time.Duration{clock, 0} {
+		if !c.end(stopGrace) {
+			f.note("%s did not end cleanly: %s", c, c.log.lastLine())
+		}
+		c.mu.Lock()
+		c.clock = off
+		c.mu.Unlock()
+		if err := c.start(false); err != nil {
+			return err
+		}
+		if off != 0 {
+			f.hold(f.between(leaseDuration, 3*leaseDuration))
+		}
+	}
+	return nil
 }
