@@ -81,7 +81,7 @@ func (c *count) look(ctx context.Context) int {
 		return c.records
 	}
 	c.next = time.Now().Add(500 * time.Millisecond)
-	pages := s3.NewListObjectsV2Paginator(c.rig.s3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: &c.prefix})
+	pages := s3.NewListObjectsV2Paginator(c.rig.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: &c.prefix})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -91,7 +91,7 @@ func (c *count) look(ctx context.Context) int {
 			if c.seen[*object.Key] {
 				continue
 			}
-			head, err := c.rig.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: object.Key})
+			head, err := c.rig.S3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: object.Key})
 			if err != nil {
 				return c.records
 			}

@@ -115,7 +115,7 @@ func (r *rig) stock(i *instance, stream, app, id string, args ...string) (*progr
 
 // owned counts the shards that have an owner in the lease table.
 func (r *rig) owned(ctx context.Context, app string) (n int) {
-	table, err := r.dynamodb.Scan(ctx, &dynamodb.ScanInput{TableName: &app})
+	table, err := r.DynamoDB.Scan(ctx, &dynamodb.ScanInput{TableName: &app})
 	if err != nil {
 		return 0 // not there yet
 	}

@@ -89,7 +89,7 @@ func (r *rig) measure(ctx context.Context, by putter, shards int, into *cell) er
 	}
 	into.rates = append(into.rates, float64(by.events)/took.Seconds())
 	into.cpus = append(into.cpus, p.cpu().Seconds()*1e6/float64(by.events))
-	_, err = r.kinesis.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: aws.String(stream)})
+	_, err = r.Kinesis.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: aws.String(stream)})
 	return err
 }
 

@@ -10,11 +10,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/uuid"
 
 	"example.com/callevents/shared/testenv/servers"
@@ -24,12 +21,9 @@ const bucket = "bench"
 
 // rig is three servers of its own, the programs to measure, and all that was started.
 type rig struct {
+	*servers.Set
 	root, dir string
 	endpoints servers.Endpoints
-	kinesis   *kinesis.Client
-	dynamodb  *dynamodb.Client
-	s3        *s3.Client
-	servers   []*servers.Server
 	programs  []*program
 }
 
@@ -51,24 +45,18 @@ func newRig(ctx context.Context, onDisk bool) (_ *rig, err error) {
 	if err := r.build(ctx, "./consumer", "./producer", "./scripts/bench/stock"); err != nil {
 		return nil, err
 	}
-	for kind, url := range map[servers.Kind]*string{
-		servers.Kinesalite: &r.endpoints.Kinesis, servers.Dynalite: &r.endpoints.DynamoDB, servers.S3: &r.endpoints.S3} {
+	r.Set, err = servers.StartSet(ctx, func(kind servers.Kind) (servers.Options, error) {
 		options := servers.Options{Root: r.root}
 		if kind == servers.S3 || onDisk {
 			options.Dir = filepath.Join(r.dir, string(kind))
 		}
-		server, err := servers.Start(ctx, kind, options)
-		if err != nil {
-			return nil, err
-		}
-		r.servers, *url = append(r.servers, server), server.URL()
+		return options, nil
+	})
+	if err != nil {
+		return nil, err
 	}
-	cfg := aws.Config{Region: servers.Region, Credentials: credentials.NewStaticCredentialsProvider(servers.AccessKey, servers.SecretKey, "")}
-	r.kinesis = kinesis.NewFromConfig(cfg, func(o *kinesis.Options) { o.BaseEndpoint = &r.endpoints.Kinesis })
-	r.dynamodb = dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) { o.BaseEndpoint = &r.endpoints.DynamoDB })
-	r.s3 = s3.NewFromConfig(cfg, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = &r.endpoints.S3, true })
-	_, err = r.s3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(bucket)})
-	return r, err
+	r.endpoints = r.Endpoints()
+	return r, r.CreateBucket(ctx, bucket)
 }
 
 func (r *rig) build(ctx context.Context, packages ...string) error {
@@ -84,8 +72,8 @@ func (r *rig) close() {
 	for _, p := range r.programs {
 		p.Kill()
 	}
-	for _, s := range r.servers {
-		s.Stop()
+	if r.Set != nil {
+		r.Stop()
 	}
 	_ = os.RemoveAll(r.dir)
 }
@@ -95,11 +83,11 @@ func name(prefix string) string { return prefix + "-" + uuid.NewString()[:8] }
 // stream makes a stream and returns its name.
 func (r *rig) stream(ctx context.Context, shards int) (string, error) {
 	stream := name("stream")
-	_, err := r.kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: aws.Int32(int32(shards))})
+	_, err := r.Kinesis.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: aws.Int32(int32(shards))})
 	if err != nil {
 		return "", fmt.Errorf("create stream: %w", err)
 	}
-	waiter := kinesis.NewStreamExistsWaiter(r.kinesis, func(o *kinesis.StreamExistsWaiterOptions) {
+	waiter := kinesis.NewStreamExistsWaiter(r.Kinesis, func(o *kinesis.StreamExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = 20*time.Millisecond, 100*time.Millisecond
 	})
 	return stream, waiter.Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &stream}, 30*time.Second)
@@ -114,7 +102,7 @@ func (r *rig) put(ctx context.Context, stream string, n int) error {
 			data := fmt.Sprintf(`{"event":{"property":{"call_id":"%s"}},"user":{"user_id":"123"}}`, id)
 			in.Records = append(in.Records, types.PutRecordsRequestEntry{Data: []byte(data), PartitionKey: &id})
 		}
-		out, err := r.kinesis.PutRecords(ctx, in)
+		out, err := r.Kinesis.PutRecords(ctx, in)
 		if err == nil && aws.ToInt32(out.FailedRecordCount) > 0 {
 			err = errors.New("some were refused")
 		}

@@ -110,7 +110,7 @@ func newFleet(binary, dir string, s *services, seen *lines, endedByItself func(*
 			return nil, err
 		}
 		for _, of := range allServices {
-			if c.proxies[of], err = faults.Listen(s.url(of)); err != nil {
+			if c.proxies[of], err = faults.Listen(s.server(of).URL()); err != nil {
 				return nil, err
 			}
 		}

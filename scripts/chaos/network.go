@@ -156,7 +156,7 @@ func restart(of service) func(*fault) error {
 	return func(f *fault) error {
 		f.outages[of].Lock()
 		defer f.outages[of].Unlock()
-		server, down := f.services.servers[of], f.between(500*time.Millisecond, 2*leaseDuration)
+		server, down := f.services.server(of), f.between(500*time.Millisecond, 2*leaseDuration)
 		how, stop := "stopped", server.Stop
 		if of != onS3 && f.rng.IntN(2) == 0 { // the gateway writes an object and its metadata in two steps
 			how, stop = "killed", server.Kill

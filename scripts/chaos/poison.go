@@ -46,7 +46,7 @@ func poison(f *fault) error {
 	f.outages[onKinesis].Lock()
 	defer f.outages[onKinesis].Unlock()
 	f.hits("")
-	once := kinesis.New(f.services.kinesis.Options(), func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	once := kinesis.New(f.services.Kinesis.Options(), func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
 	for recipe, data := range recipes() {
 		key := fmt.Sprintf("poison-%s-%08x", recipe, f.rng.Uint32())
 		ctx, cancel := context.WithTimeout(f.ctx, 5*time.Second)
@@ -72,7 +72,7 @@ func (p *poisoned) add(key string, certain bool) {
 // checkPoison wants each poison record in exactly one dead letter, and no other record in any.
 func (c *chaos) checkPoison(ctx context.Context) error {
 	letters := map[string]int{}
-	for pages := s3.NewListObjectsV2Paginator(c.services.s3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(errorsPrefix)}); pages.HasMorePages(); {
+	for pages := s3.NewListObjectsV2Paginator(c.services.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(errorsPrefix)}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("list dead letters: %w", err)
@@ -96,7 +96,7 @@ func (c *chaos) checkPoison(ctx context.Context) error {
 }
 
 func (c *chaos) readLetters(ctx context.Context, key string, letters map[string]int) error {
-	object, err := c.services.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: &key})
+	object, err := c.services.S3.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(bucket), Key: &key})
 	if err != nil {
 		return err
 	}

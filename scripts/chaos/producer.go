@@ -32,7 +32,7 @@ type producer struct {
 // newProducer puts the ledger on a small file system of its own, if it may, so that it can be filled.
 func newProducer(binary, dir string, cfg Config, s *services, seen *lines) (*producer, error) {
 	disk := filepath.Join(dir, "disk")
-	proxy, err := faults.Listen(s.url(onKinesis))
+	proxy, err := faults.Listen(s.server(onKinesis).URL())
 	if err != nil {
 		return nil, err
 	}

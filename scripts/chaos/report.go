@@ -14,8 +14,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-
-	"example.com/callevents/shared/testenv/servers"
 )
 
 // report is what the verification found.
@@ -36,7 +34,7 @@ type report struct {
 func (c *chaos) verify(ctx context.Context, binary string) (r report, err error) {
 	cmd := exec.CommandContext(ctx, binary, "--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix,
 		"--ledger", c.producer.ledger, "--stream", stream, "--json")
-	cmd.Env = servers.Endpoints{Kinesis: c.services.url(onKinesis), S3: c.services.url(onS3)}.Environ()
+	cmd.Env = c.services.Endpoints().Environ()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -48,7 +48,7 @@ func split(f *fault) error {
 	middle := new(big.Int).Add(start128(shard), number(shard.HashKeyRange.EndingHashKey))
 	middle.Rsh(middle, 1)
 	f.hits("%s", *shard.ShardId)
-	_, err = f.services.kinesis.SplitShard(f.ctx, &kinesis.SplitShardInput{StreamName: aws.String(stream),
+	_, err = f.services.Kinesis.SplitShard(f.ctx, &kinesis.SplitShardInput{StreamName: aws.String(stream),
 		ShardToSplit: shard.ShardId, NewStartingHashKey: aws.String(middle.String())})
 	return f.resharded(err)
 }
@@ -66,7 +66,7 @@ func merge(f *fault) error {
 	}
 	i := f.rng.IntN(len(shards) - 1)
 	f.hits("%s and %s", *shards[i].ShardId, *shards[i+1].ShardId)
-	_, err = f.services.kinesis.MergeShards(f.ctx, &kinesis.MergeShardsInput{StreamName: aws.String(stream),
+	_, err = f.services.Kinesis.MergeShards(f.ctx, &kinesis.MergeShardsInput{StreamName: aws.String(stream),
 		ShardToMerge: shards[i].ShardId, AdjacentShardToMerge: shards[i+1].ShardId})
 	return f.resharded(err)
 }

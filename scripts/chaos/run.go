@@ -73,7 +73,7 @@ func run(ctx context.Context, cfg Config) (ok bool, err error) {
 	if c.services, err = startServices(ctx, root, dir, serverLog); err != nil {
 		return false, err
 	}
-	defer c.services.stop()
+	defer c.services.Stop()
 	if c.producer, err = newProducer(filepath.Join(bin, "producer"), dir, cfg, c.services, c.seen); err != nil {
 		return false, err
 	}
@@ -94,7 +94,7 @@ func run(ctx context.Context, cfg Config) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	c.services.stop()
+	c.services.Stop()
 	c.producer.close()
 	if leaked := processesIn(dir); len(leaked) > 0 {
 		c.fail("leaked processes: %s", strings.Join(leaked, ", "))

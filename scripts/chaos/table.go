@@ -18,7 +18,7 @@ func deleteTable(f *fault) error {
 	defer f.outages[onDynamoDB].Unlock()
 	f.tableLost.Store(true)
 	f.hits("")
-	_, err := f.services.dynamodb.DeleteTable(f.ctx, &dynamodb.DeleteTableInput{TableName: aws.String(leaseTable)})
+	_, err := f.services.DynamoDB.DeleteTable(f.ctx, &dynamodb.DeleteTableInput{TableName: aws.String(leaseTable)})
 	if missing := new(types.ResourceNotFoundException); errors.As(err, &missing) {
 		return fmt.Errorf("it is missing already")
 	}
@@ -67,7 +67,7 @@ func (f *fault) edit(shardID, attribute, value string) error {
 		text += ", with a new counter"
 	}
 	for try := 0; ; try++ {
-		_, err := f.services.dynamodb.UpdateItem(f.ctx, in)
+		_, err := f.services.DynamoDB.UpdateItem(f.ctx, in)
 		refused, missing := new(types.ConditionalCheckFailedException), new(types.ResourceNotFoundException)
 		absent := errors.As(err, &refused) || errors.As(err, &missing)
 		switch {

@@ -195,7 +195,7 @@ func (w *watch) warehoused(shard string, tip sequence.Number) {
 func (w *watch) last(ctx context.Context, key string) (sequence.Number, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	head, err := w.services.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: &key})
+	head, err := w.services.S3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: &key})
 	if err != nil {
 		return "", err
 	}

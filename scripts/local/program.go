@@ -8,6 +8,7 @@ import (
 	"os/exec"
 
 	"example.com/callevents/shared/testenv/children"
+	"example.com/callevents/shared/testenv/servers"
 )
 
 // program is a running producer or consumer whose log lines appear under its name.
@@ -16,9 +17,9 @@ type program struct {
 	name string
 }
 
-func start(name string, s *services, binary string, args ...string) (*program, error) {
+func start(name string, s *servers.Set, binary string, args ...string) (*program, error) {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = s.endpoints.Environ()
+	cmd.Env = s.Endpoints().Environ()
 	out := &prefixer{name: name}
 	cmd.Stdout, cmd.Stderr = out, out
 	child, err := children.Start(cmd)
@@ -63,9 +64,9 @@ func (g group) stop() {
 }
 
 // passThrough runs a program to its end with the terminal as its output.
-func passThrough(s *services, binary string, args ...string) error {
+func passThrough(s *servers.Set, binary string, args ...string) error {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = s.endpoints.Environ()
+	cmd.Env = s.Endpoints().Environ()
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	child, err := children.Start(cmd)
 	if err != nil {

@@ -18,12 +18,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.com/callevents/shared/testenv/servers"
 )
 
 // progress counts over all runs with the same data directory: what the ledger says was put, what the links' metadata
 // says was warehoused. Each look reads only what is new.
 type progress struct {
-	services *services
+	services *servers.Set
 	ledger   string
 	offset   int64           // how far the ledger is read
 	put      map[string]int  // records by shard
@@ -32,7 +34,7 @@ type progress struct {
 	objects  int             // links that have any; the first of a shard has none
 }
 
-func newProgress(s *services, ledger string) *progress {
+func newProgress(s *servers.Set, ledger string) *progress {
 	return &progress{services: s, ledger: ledger, put: make(map[string]int), links: make(map[string]bool)}
 }
 
@@ -137,7 +139,7 @@ func (p *progress) readLedger() error {
 
 // countLinks adds the links that are new in the bucket.
 func (p *progress) countLinks(ctx context.Context) error {
-	pages := s3.NewListObjectsV2Paginator(p.services.s3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix + "dt=")})
+	pages := s3.NewListObjectsV2Paginator(p.services.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix + "dt=")})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
@@ -147,7 +149,7 @@ func (p *progress) countLinks(ctx context.Context) error {
 			if p.links[*object.Key] {
 				continue
 			}
-			head, err := p.services.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: object.Key})
+			head, err := p.services.S3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: object.Key})
 			if err != nil {
 				return err
 			}
@@ -166,7 +168,7 @@ func (p *progress) countLinks(ctx context.Context) error {
 // owners says who holds which shard, from the lease table.
 func (p *progress) owners(ctx context.Context) (string, error) {
 	shards := make(map[string][]string)
-	pages := dynamodb.NewScanPaginator(p.services.dynamodb, &dynamodb.ScanInput{TableName: aws.String(leaseTable)})
+	pages := dynamodb.NewScanPaginator(p.services.DynamoDB, &dynamodb.ScanInput{TableName: aws.String(leaseTable)})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if notYet := new(types.ResourceNotFoundException); errors.As(err, &notYet) {

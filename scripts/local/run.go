@@ -41,7 +41,7 @@ func run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer services.stop()
+	defer services.Stop()
 	bin := filepath.Join(cfg.root, ".local", "bin")
 	ledger := filepath.Join(cfg.Data, "ledger.csv")
 
@@ -52,7 +52,7 @@ func run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	defer producer.stop()
-	if err := services.awaitStream(ctx, producer); err != nil {
+	if err := services.AwaitStream(ctx, stream, producer.Ended()); err != nil {
 		return err
 	}
 	var consumers group
@@ -67,7 +67,7 @@ func run(ctx context.Context, cfg Config) error {
 		consumers = append(consumers, c)
 		say("%s shows its state on http://%s/", name, http)
 	}
-	say("objects: %s", services.objects())
+	say("objects: %s", services.Objects(bucket, prefix))
 
 	watch := newProgress(services, ledger)
 	failed := watch.report(ctx, cfg.duration(), append(group{producer}, consumers...))
@@ -77,12 +77,12 @@ func run(ctx context.Context, cfg Config) error {
 	consumers.stop()
 	say("verification of everything in %s", cfg.Data)
 	verified := verify(services, filepath.Join(bin, "verify"), ledger)
-	say("objects: %s", services.objects())
+	say("objects: %s", services.Objects(bucket, prefix))
 	return errors.Join(failed, verified)
 }
 
 // verify runs scripts/verify over all runs with this data directory. Its output goes to the terminal as it is.
-func verify(s *services, binary, ledger string) error {
+func verify(s *servers.Set, binary, ledger string) error {
 	args := []string{"--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix, "--stream", stream}
 	if _, err := os.Stat(ledger); err == nil {
 		args = append(args, "--ledger", ledger)
