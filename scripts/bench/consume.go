@@ -23,31 +23,49 @@ func consume(ctx context.Context, cfg Config, r *rig) error {
 		return err
 	}
 	t := newTable(fmt.Sprintf("%d call events on 4 shards, --flush-bytes 8MiB", cfg.Records), "CPU", "CPU per 1,000 records", "peak memory", "objects")
+	consumers := []struct {
+		name  string
+		start func(app string) (*program, error)
+	}{
+		{"ours", func(app string) (*program, error) {
+			return r.start(r.endpoints, "consumer", "--stream", stream, "--app", app, "--bucket", bucket, "--prefix", app+"/records/",
+				"--errors-prefix", app+"/errors/", "--flush-interval", "5s")
+		}},
+		{"stock", func(app string) (*program, error) {
+			return r.start(r.endpoints, "stock", "--stream", stream, "--app", app, "--bucket", bucket, "--prefix", app+"/records/",
+				"--flush-interval", "5s", "--worker-id", "bench", "--shard-sync", "1s")
+		}},
+	}
+	if cfg.Redpanda != "" {
+		proxy, err := byName(r.endpoints.Kinesis)
+		if err != nil {
+			return err
+		}
+		defer proxy.Close()
+		endpoints := r.endpoints
+		endpoints.Kinesis = proxy.URL
+		consumers = append(consumers, struct {
+			name  string
+			start func(app string) (*program, error)
+		}{"Redpanda Connect", func(app string) (*program, error) { return r.redpandaConnect(endpoints, cfg.Redpanda, stream, app) }})
+	}
 	for range cfg.Runs {
-		for _, binary := range []string{"consumer", "stock"} {
+		for _, c := range consumers {
 			app := name("app")
-			prefix := app + "/records/"
-			args := []string{"--stream", stream, "--app", app, "--worker-id", "bench", "--bucket", bucket, "--prefix", prefix, "--flush-interval", "5s"}
-			if binary == "consumer" {
-				args = append(args, "--errors-prefix", app+"/errors/")
-			} else {
-				args = append(args, "--shard-sync", "1s")
-			}
-			p, err := r.start(r.endpoints, binary, args...)
+			p, err := c.start(app)
 			if err != nil {
 				return err
 			}
-			stored := &count{rig: r, prefix: prefix, seen: map[string]bool{}}
-			if _, err := await(ctx, p.started, binary+" has stored everything", func() bool { return stored.look(ctx) >= cfg.Records }); err != nil {
-				return fmt.Errorf("%w: %d of %d are stored", err, stored.records, cfg.Records)
+			stored := &count{rig: r, prefix: app + "/records/", seen: map[string]bool{}}
+			if _, err := await(ctx, p.started, c.name+" has stored everything", func() bool { return stored.look(ctx) >= cfg.Records }); err != nil {
+				return fmt.Errorf("%w: %d of %d are stored\n%s", err, stored.records, cfg.Records, p.said())
 			}
 			peak := p.peak()
 			if err := p.Stop(patience); err != nil {
 				return err
 			}
 			cpu := p.cpu()
-			t.add(map[string]string{"consumer": "ours", "stock": "stock"}[binary], seconds(cpu),
-				fmt.Sprintf("%.1f ms", cpu.Seconds()*1e6/float64(cfg.Records)), fmt.Sprintf("%d MiB", peak>>20), strconv.Itoa(stored.objects))
+			t.add(c.name, seconds(cpu), fmt.Sprintf("%.1f ms", cpu.Seconds()*1e6/float64(cfg.Records)), fmt.Sprintf("%d MiB", peak>>20), strconv.Itoa(stored.objects))
 		}
 	}
 	t.print()

@@ -24,6 +24,7 @@ type Config struct {
 	Runs     int           `default:"3" help:"Repetitions of what is timed; the table shows all of them."`
 	Window   time.Duration `default:"2m" help:"How long requests are counted at steady state."`
 	Records  int           `default:"200000" help:"Records to consume."`
+	Redpanda string        `type:"existingfile" placeholder:"FILE" help:"Binary of Redpanda Connect, to consume beside it."`
 	Soak     time.Duration `default:"2h" help:"How long to soak."`
 }
 

@@ -23,12 +23,25 @@ type program struct {
 	cmd     *exec.Cmd
 	started time.Time
 	http    string // address of the consumer's metrics
+	log     string // file with what it printed
 }
 
+// said returns the end of what the program printed.
+func (p *program) said() string {
+	const most = 2000
+	text, _ := os.ReadFile(p.log)
+	return string(text[max(0, len(text)-most):])
+}
+
+// start starts a program of the rig's, or another by its absolute path.
 func (r *rig) start(endpoints servers.Endpoints, binary string, args ...string) (*program, error) {
-	cmd := exec.Command(filepath.Join(r.dir, binary), args...)
+	if !filepath.IsAbs(binary) {
+		binary = filepath.Join(r.dir, binary)
+	}
+	cmd := exec.Command(binary, args...)
 	cmd.Env, cmd.Dir = endpoints.Environ(), r.dir
-	log, err := os.OpenFile(filepath.Join(r.dir, binary+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	name := filepath.Join(r.dir, filepath.Base(binary)+".log")
+	log, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +52,7 @@ func (r *rig) start(endpoints servers.Endpoints, binary string, args ...string) 
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
-	p := &program{Child: child, cmd: cmd, started: started}
+	p := &program{Child: child, cmd: cmd, started: started, log: name}
 	r.programs = append(r.programs, p)
 	return p, nil
 }
