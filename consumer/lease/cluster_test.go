@@ -28,6 +28,9 @@ type cluster struct {
 	holding map[string][]*lease.Lease // by shard: leases that were acquired and whose consumers run
 	moves   int                       // acquisitions
 	faults  []string
+
+	watching sync.WaitGroup
+	unwatch  chan struct{} // closed by finish
 }
 
 // shards is a fixed list of shards.
@@ -70,9 +73,10 @@ func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
 		t: t, table: newMemory(), drain: 50 * time.Millisecond,
 		lease:   lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second},
-		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{},
+		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, unwatch: make(chan struct{}),
 	}
 	c.shards.list = someShards(n)
+	c.watch()
 	return c
 }
 
@@ -89,7 +93,10 @@ type testWorker struct {
 }
 
 // counter returns the sum of a worker's metric over its labels.
-func counter(t *testing.T, w *testWorker, name string) (sum float64) {
+func counter(t *testing.T, w *testWorker, name string) (sum float64) { return labelled(t, w, name, "") }
+
+// labelled sums only what has the label value, if there is one.
+func labelled(t *testing.T, w *testWorker, name, value string) (sum float64) {
 	t.Helper()
 	families, err := w.registry.Gather()
 	if err != nil {
@@ -97,7 +104,7 @@ func counter(t *testing.T, w *testWorker, name string) (sum float64) {
 	}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == name {
+			if f.GetName() == name && (value == "" || m.GetLabel()[0].GetValue() == value) {
 				sum += m.GetCounter().GetValue()
 			}
 		}
@@ -136,6 +143,8 @@ func (d *door) pass(ctx context.Context, late func()) error {
 	return ctx.Err()
 }
 
+// The reads of a paused worker fail with the rest, but for one row's: a write that hangs while its row can be read is
+// the more dangerous case.
 func (d *door) Rows(ctx context.Context) ([]lease.Row, error) {
 	if err := d.pass(ctx, func() {}); err != nil {
 		return nil, err
@@ -198,15 +207,10 @@ func (c *cluster) acquire(ctx context.Context, w *testWorker) {
 	}
 }
 
-// consume holds a lease until it should be left, and watches that nobody else trusts one on the same shard.
+// consume holds a lease until it should be left.
 func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.mu.Lock()
 	c.moves++
-	for _, other := range c.holding[l.ShardID()] {
-		if time.Now().Before(other.Deadline()) && time.Now().Before(l.Deadline()) {
-			c.faults = append(c.faults, fmt.Sprintf("%s: at %v two leases inside their trust windows: %+v until %v, %+v until %v", l.ShardID(), time.Now(), other.Row(), other.Deadline(), l.Row(), l.Deadline()))
-		}
-	}
 	c.holding[l.ShardID()] = append(c.holding[l.ShardID()], l)
 	c.mu.Unlock()
 	w.done.Go(func() {
@@ -239,13 +243,6 @@ func (c *cluster) acquisitions() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.moves
-}
-
-// fault records a broken invariant.
-func (c *cluster) fault(what string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.faults = append(c.faults, what)
 }
 
 // stop ends a worker in order.
@@ -349,6 +346,8 @@ func (c *cluster) finish() {
 		c.stop(w)
 	}
 	time.Sleep(time.Minute) // leases of crashed workers end
+	close(c.unwatch)
+	c.watching.Wait()
 	for _, fault := range append(c.faults, c.table.faults...) {
 		c.t.Error(fault)
 	}

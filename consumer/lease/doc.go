@@ -38,15 +38,16 @@
 // A worker dates every row when it sees a new counter in it, after the read, on its own monotonic clock. A lease
 // whose counter has stood for the lease duration is expired for that worker. The owner relies on the lease from
 // *before* its last successful write for nine tenths of that duration; so it stops earlier than any other starts.
-// A clock that jumps can only stop it earlier, since the conditional write decides.
+// Where it cannot tell which of its calls was applied, it counts from before the first of them. A lease that is being
+// released is not relied on any more. A clock that jumps can only stop it earlier, since the conditional write decides.
 //
 // # Unknown outcomes
 //
 // A write that was refused, or whose answer was lost, is settled by reading the row: the owner's name is unique to
 // the process, and the writes of one lease follow each other, so a row that is ours, and reflects what was written,
-// was written by us. A row that is ours otherwise is written again from there. A row that is not ours means that
-// the lease is lost ([ErrLost]); what its shard had buffered must be discarded. A row of ours whose lease we do not
-// hold is the leftover of an acquisition whose answer was lost, and is free to us.
+// was written by us. A row that is ours otherwise is written again from there; a release, too. A row that is not
+// ours means that the lease is lost ([ErrLost]); what its shard had buffered must be discarded. A row of ours whose
+// lease we do not hold is the leftover of an acquisition whose answer was lost, and is free to us.
 //
 // # The distribution
 //

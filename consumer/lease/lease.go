@@ -27,6 +27,7 @@ type Lease struct {
 	since   time.Time
 
 	writing chan struct{} // capacity 1: one write at a time; full across the call
+	unsure  time.Time     // start of the first write to this version of the row whose outcome is unknown; under the lock
 
 	mu       sync.Mutex // guards what follows
 	row      Row        // as last written or read; changes only during a write
@@ -56,7 +57,8 @@ func (l *Lease) Row() Row {
 }
 
 // Deadline ends the trust window: the lease duration less a tenth, counted from the start of the last write that
-// succeeded. Until then no other worker can have taken the lease by expiry. The zero time once the lease is gone.
+// succeeded. Until then no other worker can have taken the lease by expiry. The zero time once the lease is gone, or
+// on its way.
 func (l *Lease) Deadline() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -92,8 +94,10 @@ func parseCheckpoint(checkpoint string) (sequence.Number, error) {
 // [ErrLost] means discard; any other error means that the outcome stayed unknown until ctx ended or the trust
 // window closed.
 func (l *Lease) Checkpoint(ctx context.Context, checkpoint, day string) error {
-	l.writing <- struct{}{}
-	defer func() { <-l.writing }()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
 	ahead, err := isAhead(checkpoint, l.row.Checkpoint)
 	if err != nil || !ahead {
 		return err
@@ -122,100 +126,30 @@ func isAhead(checkpoint, stored string) (bool, error) {
 	return next.After(current), err
 }
 
-// Release gives the lease back, so that it is free at once, or free for its claimant. It is tried once: what a
-// failure leaves behind, expiry repairs. The lease is done afterwards, whatever happened. Whoever acquired the
-// lease calls it exactly once, when nothing reads or writes the shard any more.
+// Release gives the lease back, so that it is free at once, or free for its claimant. What a failure leaves behind,
+// expiry repairs. The lease is done afterwards, whatever happened. Whoever acquired the lease calls it exactly once,
+// when nothing reads or writes the shard any more.
 func (l *Lease) Release(ctx context.Context) error {
-	l.writing <- struct{}{}
-	defer func() { <-l.writing }()
 	defer l.manager.forget(l)
+	if err := l.lock(ctx); err != nil {
+		l.end(lostUnrenewed)
+		return err
+	}
+	defer l.unlock()
 	if l.finished() {
 		return nil
 	}
-	_, err := l.manager.update(ctx, l.row, Set{attrOwner: "", attrTimeout: ""})
-	reason := lostReleased
-	if errors.Is(err, ErrRefused) {
-		reason = lostFenced
-	}
+	l.setDeadline(time.Time{}) // the next owner may be inside its trust window before we have the answer
+	reason, err := l.giveBack(ctx)
 	l.end(reason)
 	return err
-}
-
-// write performs one fenced write and settles what it can of its outcome. The caller has l.writing. It takes no longer
-// than the trust window: a call that hangs must not keep the end of the window from being seen.
-func (l *Lease) write(ctx context.Context, set Set) error {
-	ctx, cancel := context.WithDeadline(ctx, l.Deadline())
-	defer cancel()
-	set[attrTimeout] = l.manager.timeoutText()
-	for range 3 {
-		if l.finished() {
-			return ErrLost
-		}
-		started := time.Now()
-		row, err := l.manager.update(ctx, l.row, set)
-		if err != nil {
-			row, err = l.settle(ctx, set, err)
-		}
-		if err == nil {
-			l.extend(row, started)
-			return nil
-		}
-		if !errors.Is(err, errAgain) {
-			return err
-		}
-	}
-	return fmt.Errorf("update lease row %s: it changes faster than it can be written", l.shardID)
-}
-
-// errAgain means that the row is still ours in another version than we thought: write again from there.
-var errAgain = errors.New("row changed, still ours")
-
-// settle decides what a write that was refused or had an unknown outcome has come to, by reading the row again.
-// The owner's name is unique to this process, and writes of one lease follow each other, so a row that is ours,
-// one further, and carries what was written, was written by us.
-func (l *Lease) settle(ctx context.Context, set Set, cause error) (Row, error) {
-	if errors.Is(cause, ErrTableMissing) {
-		l.end(lostFenced)
-		return Row{}, ErrLost
-	}
-	now, err := l.manager.read(ctx, l.shardID)
-	switch {
-	case err != nil:
-		return Row{}, errors.Join(cause, err)
-	case now.Owner != l.manager.cfg.WorkerID:
-		l.manager.metrics.fenced.Inc()
-		l.end(lostFenced)
-		return Row{}, ErrLost
-	case now.version() == l.row.version():
-		return Row{}, cause // not applied, or not yet
-	case set.reflectedIn(now):
-		return now, nil
-	}
-	l.mu.Lock()
-	l.row = now
-	l.mu.Unlock()
-	return Row{}, errAgain
-}
-
-// extend records a successful write that started at the given time.
-func (l *Lease) extend(row Row, started time.Time) {
-	l.mu.Lock()
-	l.row = row
-	l.deadline = started.Add(l.manager.cfg.trust())
-	l.mu.Unlock()
-	select {
-	case l.renewed <- struct{}{}:
-	default:
-	}
 }
 
 // keep renews the lease until it is done. It runs from the acquisition on, in a goroutine of its own, so that
 // neither a slow start of the consumer nor a hung flush lets the lease expire.
 func (l *Lease) keep(ctx context.Context) {
 	for {
-		due := l.manager.cfg.renewEvery()
-		due += time.Duration(rand.Int64N(int64(due/10) + 1)) // spread over the table
-		timer := time.NewTimer(due - due/20)
+		timer := time.NewTimer(time.Until(l.renewal()))
 		select {
 		case <-l.done:
 			timer.Stop()
@@ -231,10 +165,20 @@ func (l *Lease) keep(ctx context.Context) {
 	}
 }
 
+// renewal is when to renew next. It is counted from the start of the last write, as the trust window is: slow answers
+// must not use up the time for retries.
+func (l *Lease) renewal() time.Time {
+	due := l.manager.cfg.renewEvery()
+	spread := time.Duration(rand.Int64N(int64(due/10)+1)) - due/20 // over the table
+	return l.Deadline().Add(due + spread - l.manager.cfg.trust())
+}
+
 // renew writes nothing but the counter. A claim that it finds in the row makes the manager look at once.
 func (l *Lease) renew(ctx context.Context) error {
-	l.writing <- struct{}{}
-	defer func() { <-l.writing }()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
 	err := l.write(ctx, Set{})
 	select {
 	case <-l.renewed: // our own
@@ -246,10 +190,12 @@ func (l *Lease) renew(ctx context.Context) error {
 	return err
 }
 
-// refuse clears a claim that would make the distribution worse, or whose claimant is gone.
+// refuse clears a claim that would make the distribution worse.
 func (l *Lease) refuse(ctx context.Context) error {
-	l.writing <- struct{}{}
-	defer func() { <-l.writing }()
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
 	return l.write(ctx, Set{attrClaim: ""})
 }
 
@@ -265,11 +211,11 @@ func (l *Lease) wait(ctx context.Context, pause time.Duration) bool {
 		return false
 	case <-timer.C:
 	}
-	if !time.Now().Before(l.Deadline()) {
+	deadline := l.Deadline()
+	if !deadline.IsZero() && !time.Now().Before(deadline) {
 		l.end(lostUnrenewed)
-		return false
 	}
-	return true
+	return time.Now().Before(deadline)
 }
 
 // askToLeave closes Leave, once. claimant is "" when the process stops.

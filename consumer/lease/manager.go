@@ -194,7 +194,9 @@ func (m *Manager) hold(row Row, before observation, started time.Time) *Lease {
 // ones, even if it is lost, so that the shard never has two consumers in this process.
 func (m *Manager) forget(l *Lease) {
 	m.mu.Lock()
-	delete(m.held, l.shardID)
+	if m.held[l.shardID] == l {
+		delete(m.held, l.shardID)
+	}
 	m.mu.Unlock()
 	m.Poke()
 }

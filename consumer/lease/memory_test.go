@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"example.com/callevents/consumer/lease"
 )
@@ -18,14 +19,18 @@ type memory struct {
 	after    hook // says what becomes of the answer of a call that was applied
 	exists   bool
 	rows     map[string]lease.Row
-	counters map[string]int64            // highest counter ever, per row
-	requests map[string]int              // per call
-	wrote    func(before, now lease.Row) // under the lock, for invariants
+	counters map[string]int64              // highest counter ever, per row
+	requests map[string]int                // per call
+	owned    map[ownership]time.Time       // when an owner's last write was applied
+	wrote    []func(before, now lease.Row) // under the lock, for invariants
 	faults   []string
 }
 
+type ownership struct{ shardID, owner string }
+
 func newMemory() *memory {
-	return &memory{exists: true, rows: map[string]lease.Row{}, counters: map[string]int64{}, requests: map[string]int{}}
+	return &memory{exists: true, rows: map[string]lease.Row{}, counters: map[string]int64{}, requests: map[string]int{},
+		owned: map[ownership]time.Time{}}
 }
 
 func (m *memory) do(ctx context.Context, call, shardID string, f func() error) error {
@@ -89,8 +94,9 @@ func (m *memory) Update(ctx context.Context, seen lease.Row, set lease.Set) (row
 		}
 		m.counters[row.ShardID] = row.Counter
 		m.rows[row.ShardID] = row
-		if m.wrote != nil {
-			m.wrote(now, row)
+		m.owned[ownership{row.ShardID, row.Owner}] = time.Now()
+		for _, wrote := range m.wrote {
+			wrote(now, row)
 		}
 		return nil
 	})
@@ -136,11 +142,26 @@ func (m *memory) disturb(before, after hook) {
 	m.before, m.after = before, after
 }
 
+// watch has every write shown to an observer, under the lock.
+func (m *memory) watch(wrote func(before, now lease.Row)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.wrote = append(m.wrote, wrote)
+}
+
+// applied returns when the last write of the row's owner was applied.
+func (m *memory) applied(row lease.Row) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.owned[ownership{row.ShardID, row.Owner}]
+}
+
 // set writes a row as an operator or a stock worker would, past all conditions.
 func (m *memory) set(row lease.Row) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rows[row.ShardID] = row
+	m.owned[ownership{row.ShardID, row.Owner}] = time.Now()
 }
 
 func (m *memory) get(shardID string) lease.Row {

@@ -1,0 +1,74 @@
+package lease_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/callevents/consumer/lease"
+)
+
+// watch checks the trust windows of all leases again and again, from the start of a cluster to its end: a lease that
+// is renewed while another worker has it would go unseen by a look at acquisitions only.
+func (c *cluster) watch() {
+	c.watching.Go(func() {
+		for {
+			select {
+			case <-c.unwatch:
+				return
+			case <-time.After(c.lease.Duration / 100):
+				c.checkTrust()
+			}
+		}
+	})
+}
+
+func (c *cluster) checkTrust() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for shard, leases := range c.holding {
+		var trusted []*lease.Lease
+		for _, l := range leases {
+			if c.trusts(l) {
+				trusted = append(trusted, l)
+			}
+		}
+		if len(trusted) > 1 && c.trusts(trusted[0]) { // still, and a lease that was left does not come back
+			c.report(fmt.Sprintf("%s: two leases inside their trust windows: %+v, %+v",
+				shard, trusted[0].Row(), trusted[1].Row()))
+		}
+	}
+}
+
+// trusts reports whether the lease is inside its trust window. No window may reach further than counted from the last
+// write that was applied, since that is when other workers begin to count.
+func (c *cluster) trusts(l *lease.Lease) bool {
+	deadline := l.Deadline()
+	if latest := c.table.applied(l.Row()).Add(c.lease.Duration * 9 / 10); deadline.After(latest) {
+		c.report(fmt.Sprintf("%s: trusted until %v, %v too long", l.ShardID(), deadline, deadline.Sub(latest)))
+	}
+	return time.Now().Before(deadline)
+}
+
+// fault records a broken invariant.
+func (c *cluster) fault(what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.report(what)
+}
+
+// report records it once; the caller holds the lock.
+func (c *cluster) report(what string) {
+	if !slices.Contains(c.faults, what) {
+		c.faults = append(c.faults, what)
+	}
+}
+
+// watchCheckpoints reports a checkpoint that goes back. Sequence numbers in these tests have one length.
+func (c *cluster) watchCheckpoints() {
+	c.table.watch(func(before, now lease.Row) {
+		if before.Finished() && !now.Finished() || !now.Finished() && now.Checkpoint < before.Checkpoint {
+			c.fault(fmt.Sprintf("%s: checkpoint %s after %s", now.ShardID, now.Checkpoint, before.Checkpoint))
+		}
+	})
+}
