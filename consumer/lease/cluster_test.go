@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -112,62 +115,6 @@ func labelled(t *testing.T, w *testWorker, name, value string) (sum float64) {
 	return sum
 }
 
-// door is a worker's way to the table: a killed worker's calls do not go through, a paused one's go through late.
-type door struct {
-	lease.Table
-	killed context.Context
-	mu     sync.Mutex
-	paused chan struct{} // closed when the pause is over; nil: not paused
-}
-
-// pass returns when a call may go through. late is run when the caller has given up on a call that goes through
-// only after the pause: its request was on its way.
-func (d *door) pass(ctx context.Context, late func()) error {
-	d.mu.Lock()
-	paused := d.paused
-	d.mu.Unlock()
-	if paused != nil {
-		select {
-		case <-paused:
-		case <-ctx.Done():
-			go func() {
-				<-paused
-				late()
-			}()
-			return ctx.Err()
-		}
-	}
-	if d.killed.Err() != nil {
-		<-ctx.Done()
-	}
-	return ctx.Err()
-}
-
-// The reads of a paused worker fail with the rest, but for one row's: a write that hangs while its row can be read is
-// the more dangerous case.
-func (d *door) Rows(ctx context.Context) ([]lease.Row, error) {
-	if err := d.pass(ctx, func() {}); err != nil {
-		return nil, err
-	}
-	return d.Table.Rows(ctx)
-}
-
-func (d *door) Update(ctx context.Context, seen lease.Row, set lease.Set) (lease.Row, error) {
-	late := func() { _, _ = d.Table.Update(context.Background(), seen, set) }
-	if err := d.pass(ctx, late); err != nil {
-		return lease.Row{}, err
-	}
-	return d.Table.Update(ctx, seen, set)
-}
-
-func (d *door) Claim(ctx context.Context, seen lease.Row, claimant string) error {
-	late := func() { _ = d.Table.Claim(context.Background(), seen, claimant) }
-	if err := d.pass(ctx, late); err != nil {
-		return err
-	}
-	return d.Table.Claim(ctx, seen, claimant)
-}
-
 // start adds a worker, which runs until it is stopped or killed.
 func (c *cluster) start(id string) *testWorker {
 	cfg := c.lease
@@ -270,24 +217,6 @@ func (c *cluster) drop(w *testWorker) {
 	c.mu.Unlock()
 }
 
-// pause holds the worker's requests back; resume lets them through, late.
-func (w *testWorker) pause() {
-	w.table.mu.Lock()
-	defer w.table.mu.Unlock()
-	if w.table.paused == nil {
-		w.table.paused = make(chan struct{})
-	}
-}
-
-func (w *testWorker) resume() {
-	w.table.mu.Lock()
-	defer w.table.mu.Unlock()
-	if w.table.paused != nil {
-		close(w.table.paused)
-		w.table.paused = nil
-	}
-}
-
 // loads returns how many live leases each running worker has, and how many shards nobody has.
 func (c *cluster) loads() (loads map[string]int, free int) {
 	c.mu.Lock()
@@ -318,37 +247,52 @@ func (c *cluster) balanced() bool {
 	return most-least <= 1
 }
 
-// settle waits until the leases are balanced, and returns the time that it took.
-func (c *cluster) settle(bound time.Duration) time.Duration {
-	c.t.Helper()
+// settled waits until the leases are balanced, and returns the time that it took.
+func (c *cluster) settled(bound time.Duration) (took time.Duration, balanced bool) {
 	started := time.Now()
 	for !c.balanced() {
 		if time.Since(started) > bound {
-			loads, free := c.loads()
-			c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)
+			return bound, false
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	return time.Since(started)
+	return time.Since(started), true
 }
 
-// finish stops all workers and reports every broken invariant.
-func (c *cluster) finish() {
+// settle wants it.
+func (c *cluster) settle(bound time.Duration) time.Duration {
 	c.t.Helper()
-	c.mu.Lock()
-	var all []*testWorker
-	for _, w := range c.workers {
-		all = append(all, w)
+	took, balanced := c.settled(bound)
+	if !balanced {
+		loads, free := c.loads()
+		c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)
 	}
-	c.mu.Unlock()
-	for _, w := range all {
+	return took
+}
+
+// running returns all workers, in one order for one history.
+func (c *cluster) running() []*testWorker {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.SortedFunc(maps.Values(c.workers), func(a, b *testWorker) int { return strings.Compare(a.id, b.id) })
+}
+
+// end stops all workers and returns every broken invariant.
+func (c *cluster) end() []string {
+	for _, w := range c.running() {
 		w.resume()
 		c.stop(w)
 	}
 	time.Sleep(time.Minute) // leases of crashed workers end
 	close(c.unwatch)
 	c.watching.Wait()
-	for _, fault := range append(c.faults, c.table.faults...) {
+	return append(c.faults, c.table.faults...)
+}
+
+// finish is end for most tests.
+func (c *cluster) finish() {
+	c.t.Helper()
+	for _, fault := range c.end() {
 		c.t.Error(fault)
 	}
 }
