@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -9,26 +10,37 @@ import (
 )
 
 // cleanUp deletes the rows of shards that have been absent from complete listings for two lease durations, and of
-// workers that are long dead. A shard that is gone unfinished is data lost to retention: it is said once, loudly.
+// workers that are long dead. If the table does not answer, the rest comes after the next look.
 func (m *Manager) cleanUp(ctx context.Context, shards []Shard, listed time.Time) {
 	now, grace := time.Now(), 2*m.cfg.Duration
 	for _, o := range m.deletable(shards, listed, now, grace) {
-		callCtx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
+		entry := m.log.WithFields(logrus.Fields{"shard_id": o.row.ShardID, "checkpoint": o.row.Checkpoint})
+		if !o.row.Finished() && !strings.HasPrefix(o.row.ShardID, workerPrefix) {
+			m.sayLost(o.row.ShardID, entry)
+		}
+		callCtx, cancel := m.call(ctx)
 		err := m.table.Delete(callCtx, o.row)
 		cancel()
-		entry := m.log.WithFields(logrus.Fields{"shard_id": o.row.ShardID, "checkpoint": o.row.Checkpoint})
-		switch {
-		case err != nil:
+		if err != nil {
 			entry.WithError(err).Debug("lease row not deleted")
-		case strings.HasPrefix(o.row.ShardID, workerPrefix):
-			entry.Debug("row of a dead worker deleted")
-		case o.row.Finished():
-			entry.Info("lease row of a finished shard that is gone deleted")
-		default:
-			m.metrics.shardsLost.Inc()
-			entry.Error("shard is gone before it was read to its end: records are lost to the stream's retention")
+		} else {
+			entry.Info("lease row of a shard or worker that is gone deleted")
+		}
+		if err != nil && !errors.Is(err, ErrRefused) {
+			return
 		}
 	}
+}
+
+// sayLost reports data lost to retention, once and loudly: before the row is deleted, since the answer to that may be
+// lost. Workers that find it at the same time all say it.
+func (m *Manager) sayLost(shardID string, entry *logrus.Entry) {
+	if m.lost[shardID] {
+		return
+	}
+	m.lost[shardID] = true
+	m.metrics.shardsLost.Inc()
+	entry.Error("shard is gone before it was read to its end: records are lost to the stream's retention")
 }
 
 func (m *Manager) deletable(shards []Shard, listed, now time.Time, grace time.Duration) (rows []observation) {

@@ -173,18 +173,19 @@ func (l *Lease) renewal() time.Time {
 	return l.Deadline().Add(due + spread - l.manager.cfg.trust())
 }
 
-// renew writes nothing but the counter. A claim that it finds in the row makes the manager look at once.
+// renew writes nothing but the counter. A claim that is new in the row makes the manager look at once.
 func (l *Lease) renew(ctx context.Context) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
 	defer l.unlock()
+	known := l.row.Claim
 	err := l.write(ctx, Set{})
 	select {
 	case <-l.renewed: // our own
 	default:
 	}
-	if err == nil && l.row.Claim != "" {
+	if err == nil && l.row.Claim != "" && l.row.Claim != known {
 		l.manager.Poke()
 	}
 	return err

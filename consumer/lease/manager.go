@@ -62,8 +62,9 @@ type Manager struct {
 	metrics *Metrics
 	log     *logrus.Entry
 	keepers sync.WaitGroup
-	poke    chan struct{} // capacity 1: look at the table now
-	wanted  chan struct{} // capacity 1: there may be something to take
+	poke    chan struct{}   // capacity 1: look at the table now
+	wanted  chan struct{}   // capacity 1: there may be something to take
+	lost    map[string]bool // shards that were reported as lost to retention; Run's own
 
 	mu       sync.Mutex
 	held     map[string]*Lease      // from the acquisition to the end of the shard's consumer
@@ -86,7 +87,7 @@ type observation struct {
 func NewManager(cfg Config, table Table, shards Shards, metrics *Metrics, log *logrus.Entry) *Manager {
 	return &Manager{
 		cfg: cfg, table: table, shards: shards, metrics: metrics, log: log,
-		poke: make(chan struct{}, 1), wanted: make(chan struct{}, 1),
+		poke: make(chan struct{}, 1), wanted: make(chan struct{}, 1), lost: map[string]bool{},
 		held: map[string]*Lease{}, seen: map[string]observation{}, take: map[string]bool{}, gone: map[string]time.Time{},
 		presence: Row{ShardID: workerKey(cfg.WorkerID)},
 	}
@@ -256,14 +257,19 @@ func (m *Manager) withdrawClaims(ctx context.Context) error {
 	return nil
 }
 
+// call bounds one call to the table.
+func (m *Manager) call(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, m.cfg.callTimeout())
+}
+
 func (m *Manager) update(ctx context.Context, seen Row, set Set) (Row, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
+	ctx, cancel := m.call(ctx)
 	defer cancel()
 	return m.table.Update(ctx, seen, set)
 }
 
 func (m *Manager) read(ctx context.Context, shardID string) (Row, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
+	ctx, cancel := m.call(ctx)
 	defer cancel()
 	return m.table.Row(ctx, shardID)
 }

@@ -39,7 +39,7 @@ func (m *Manager) leave(ctx context.Context) error {
 	if !m.presence.Exists() {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
+	ctx, cancel := m.call(ctx)
 	defer cancel()
 	err := m.table.Delete(ctx, m.presence)
 	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrTableMissing) {

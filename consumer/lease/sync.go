@@ -41,8 +41,8 @@ func sleep(ctx context.Context, d time.Duration, poke <-chan struct{}) bool {
 
 // sync is one look at the table and all that follows from it. It returns the pause before the next one.
 func (m *Manager) sync(ctx context.Context) (time.Duration, error) {
-	if err := m.announce(ctx); err != nil && !errors.Is(err, ErrTableMissing) {
-		return m.cfg.SyncInterval, err
+	if err := m.announce(ctx); err != nil && !errors.Is(err, ErrTableMissing) && ctx.Err() == nil {
+		m.log.WithError(err).Warn("row of this worker neither written nor removed, trying again")
 	}
 	rows, err := m.rows(ctx)
 	if errors.Is(err, ErrTableMissing) {
@@ -153,24 +153,30 @@ func (m *Manager) moving(v view, p plan) bool {
 	return false
 }
 
+// claim asks for leases. A claim that fails may have been made all the same: the next look tells. It comes at once if
+// the table does not answer, before more calls hang: renewals do not wait for them, but everything else does.
 func (m *Manager) claim(ctx context.Context, shardIDs []string) {
 	for _, shardID := range shardIDs {
 		m.mu.Lock()
 		row := m.seen[shardID].row
 		m.mu.Unlock()
-		callCtx, cancel := context.WithTimeout(ctx, m.cfg.callTimeout())
+		callCtx, cancel := m.call(ctx)
 		err := m.table.Claim(callCtx, row, m.cfg.WorkerID)
 		cancel()
 		entry := m.log.WithFields(logrus.Fields{"shard_id": shardID, "owner": row.Owner, "lease_counter": row.Counter})
-		if err != nil { // refused or unknown: the next look tells
+		switch {
+		case err == nil:
+			entry.Info("lease claimed")
+		case errors.Is(err, ErrRefused):
+			entry.Debug("lease not claimed, its row has changed")
+		default:
 			entry.WithError(err).Debug("lease not claimed")
-			continue
+			return
 		}
-		entry.Info("lease claimed")
 	}
 }
 
-// answer grants and refuses claims on held leases.
+// answer grants and refuses claims on held leases. What cannot be refused now is seen again by the next look.
 func (m *Manager) answer(ctx context.Context, p plan) {
 	for _, shardID := range p.grant {
 		if l, claimant := m.claimed(shardID); l != nil {
@@ -180,8 +186,13 @@ func (m *Manager) answer(ctx context.Context, p plan) {
 	}
 	for _, shardID := range p.refuse {
 		if l, claimant := m.claimed(shardID); l != nil {
-			err := l.refuse(ctx)
+			callCtx, cancel := m.call(ctx)
+			err := l.refuse(callCtx)
+			cancel()
 			l.log.WithField("from", claimant).WithError(err).Debug("claim refused")
+			if err != nil && !errors.Is(err, ErrLost) {
+				return
+			}
 		}
 	}
 }
