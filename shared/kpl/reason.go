@@ -11,7 +11,7 @@ const (
 	Empty Reason = "container_empty"
 	// Nested: the user record is itself a container. No producer makes these, and the KCL does not open them.
 	Nested Reason = "container_nested"
-	// NoPartitionKey: the partition key index is absent or points outside the table.
+	// NoPartitionKey: the partition key index is absent, points outside the table, or to a key that is too long.
 	NoPartitionKey Reason = "no_partition_key"
 	// BadHashKey: the explicit hash key index points outside the table, or the key is no 128-bit decimal number.
 	BadHashKey Reason = "bad_hash_key"

@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"encoding/binary"
 	"iter"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -13,8 +14,8 @@ import (
 // Record is one user record. Its slices are parts of the container's bytes, not copies.
 type Record struct {
 	SubSequence     int    // place in the container from 0, counting every user record, bad ones too
-	PartitionKey    []byte // nil if the reason is NoPartitionKey
-	ExplicitHashKey []byte // decimal; nil if it has none
+	PartitionKey    []byte // at most 256 characters; nil if the reason is NoPartitionKey
+	ExplicitHashKey []byte // at most 39 digits, if it is any number; nil if it has none
 	Data            []byte // the whole container if Reason is BadProtobuf or Empty
 	Reason          Reason // empty: to be handed on
 }
@@ -83,16 +84,26 @@ func (c container) each(shard hashkey.Range, yield func(Record) bool) {
 	}
 }
 
+// The longest keys that a record can have (API reference, PutRecordsRequestEntry). In a container a key is a reference
+// of two bytes, so without a limit one of a few megabytes, copied for each user record, would take terabytes.
+const (
+	maxPartitionKeyChars = 256
+	maxHashKeyDigits     = 39
+)
+
 // resolve looks up the keys of r and judges it.
 func (c container) resolve(r *Record, e entry, shard hashkey.Range) Reason {
-	var ok bool
-	if r.PartitionKey, ok = e.partitionKey.in(c.partitionKeys); !ok {
+	partitionKey, ok := e.partitionKey.in(c.partitionKeys)
+	if !ok || len(partitionKey) > utf8.UTFMax*maxPartitionKeyChars || utf8.RuneCount(partitionKey) > maxPartitionKeyChars {
 		return NoPartitionKey
 	}
+	r.PartitionKey = partitionKey
 	if e.explicitHashKey.set {
-		if r.ExplicitHashKey, ok = e.explicitHashKey.in(c.explicitHashKeys); !ok {
+		explicitHashKey, ok := e.explicitHashKey.in(c.explicitHashKeys)
+		if !ok || len(explicitHashKey) > maxHashKeyDigits {
 			return BadHashKey
 		}
+		r.ExplicitHashKey = explicitHashKey
 	}
 	key, err := r.hashKey()
 	if err != nil {

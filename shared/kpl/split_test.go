@@ -5,7 +5,9 @@ import (
 	"crypto/md5"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/awslabs/kinesis-aggregation/go/v2/records"
 	"github.com/golang/protobuf/proto"
@@ -188,6 +190,23 @@ func TestBadUserRecordsLeaveTheirNeighboursAlone(t *testing.T) {
 	}
 }
 
+// A key is a reference of a few bytes, so whoever copies what it refers to must not be made to copy megabytes each time.
+func TestKeysLongerThanKinesisTakesAreNotHandedOn(t *testing.T) {
+	long, longest := strings.Repeat("é", 257), strings.Repeat("é", 256)
+	zero, one := uint64(0), uint64(1)
+	got := split(t, marshal(t, &records.AggregatedRecord{
+		PartitionKeyTable:    []string{longest, long},
+		ExplicitHashKeyTable: []string{strings.Repeat("1", 1<<20), lastHashKey},
+		Records:              []*records.Record{user(0, nil, "a"), user(1, nil, "b"), user(0, &zero, "c"), user(0, &one, "d")},
+	}), everything(t))
+	if want := []string{"0:a", "1:!no_partition_key", "2:!bad_hash_key", "3:d"}; !slices.Equal(outline(got), want) {
+		t.Errorf("got %q, want %q", outline(got), want)
+	}
+	if got[0].PartitionKey == nil || got[1].PartitionKey != nil || got[2].ExplicitHashKey != nil {
+		t.Error("keys that no record can have are handed on")
+	}
+}
+
 func TestWireFormatDetails(t *testing.T) {
 	for name, tc := range map[string]struct{ message, want string }{
 		"tables after the records":  {"\x1a\x07\x08\x00\x1a\x03one\x0a\x01p", "0:one"},
@@ -248,7 +267,7 @@ func TestSplitStopsWhenItsReaderDoes(t *testing.T) {
 
 // FuzzSplit frames any message and compares with the reference parser.
 func FuzzSplit(f *testing.F) {
-	for _, seed := range []string{"", "\x0a\x01p\x12\x017\x1a\x09\x08\x00\x10\x00\x1a\x03one", "\x1a\x07\x08\x09\x1a\x03one\x0a\x01p", "\x0b\x0c", "\x1a\xff\xff\xff\xff\x0f"} {
+	for _, seed := range []string{"", "\x0a\x01p\x12\x017\x1a\x09\x08\x00\x10\x00\x1a\x03one", "\x1a\x07\x08\x09\x1a\x03one\x0a\x01p", "\x0b\x0c", "\x1a\xff\xff\xff\xff\x0f", "\x0a\x82\x02" + strings.Repeat("k", 258) + "\x1a\x07\x08\x00\x1a\x03one"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, message []byte) {
@@ -273,11 +292,12 @@ func FuzzSplit(f *testing.F) {
 			t.Fatalf("%d user records, the reference has %d", len(got), len(reference.Records))
 		}
 		for i, want := range reference.Records {
-			inTable := want.GetPartitionKeyIndex() < uint64(len(reference.PartitionKeyTable))
+			at := want.GetPartitionKeyIndex()
+			inTable := at < uint64(len(reference.PartitionKeyTable)) && utf8.RuneCountInString(reference.PartitionKeyTable[at]) <= 256
 			if !bytes.Equal(got[i].Data, want.Data) || inTable == (got[i].Reason == kpl.NoPartitionKey) {
 				t.Fatalf("user record %d: got %+v, want %v", i, got[i], want)
 			}
-			if inTable && string(got[i].PartitionKey) != reference.PartitionKeyTable[want.GetPartitionKeyIndex()] {
+			if inTable && string(got[i].PartitionKey) != reference.PartitionKeyTable[at] {
 				t.Fatalf("user record %d: partition key %q", i, got[i].PartitionKey)
 			}
 		}
