@@ -16,7 +16,7 @@
 //   - While the outcome of a commit is unknown, no record is taken and no page is read: a store that is slow or away
 //     costs no memory.
 //   - A shard holds one batch, compressed, and the dead letters of that batch: at most FlushBytes and one record,
-//     plus the encoder.
+//     plus the encoder. The dead letters of one record are bounded, too, whatever is in it.
 //   - After an error nothing is lost that the chain and the stream do not have: the next owner of the lease starts
 //     from them.
 //

@@ -215,8 +215,11 @@ func (s *Shard) append(record *types.Record, at sequence.Number) error {
 	}
 	s.batch.Take(at)
 	users, aggregated := kpl.Split(record.Data, s.info.HashKeys)
-	if !aggregated {
+	switch {
+	case !aggregated:
 		return s.appendUser(record, kpl.Record{Data: record.Data})
+	case s.overflows(users):
+		return s.appendUser(record, kpl.Record{Data: record.Data, Reason: kpl.Reason(transform.ContainerOverflow)})
 	}
 	for user := range users {
 		if user.Reason == kpl.OutsideShard {
@@ -228,23 +231,6 @@ func (s *Shard) append(record *types.Record, at sequence.Number) error {
 		}
 	}
 	return nil
-}
-
-func (s *Shard) appendUser(record *types.Record, user kpl.Record) error {
-	s.cfg.Metrics.records.Inc()
-	reason := transform.Reason(user.Reason)
-	if reason == "" {
-		s.line, reason = transform.Append(s.line[:0], user.Data)
-	}
-	if reason != "" {
-		s.rejected[reason]++
-		return s.batch.Reject(s.deadLetter(record, user, reason))
-	}
-	if s.repairing != nil {
-		return nil // its line is in the link already
-	}
-	s.line = append(s.line, '\n')
-	return s.batch.Add(s.line)
 }
 
 // full names the limit that the batch has reached, if any.

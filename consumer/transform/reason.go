@@ -27,13 +27,16 @@ const (
 	ContainerNested    = Reason(kpl.Nested)
 	NoPartitionKey     = Reason(kpl.NoPartitionKey)
 	BadHashKey         = Reason(kpl.BadHashKey)
+	// ContainerOverflow: so many user records are rejected that one by one they would be too much for an object. The
+	// container is kept as a whole, good user records included; a redrive takes it apart.
+	ContainerOverflow Reason = "container_overflow"
 )
 
 // Reasons returns every reason there is, for metrics that start at zero and for checking what a person typed.
 func Reasons() []Reason {
 	return []Reason{
 		NotJSON, InvalidUTF8, TooDeep, DuplicateName, NoUserID, UserIDNotInteger,
-		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey,
+		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey, ContainerOverflow,
 	}
 }
 
