@@ -1,8 +1,8 @@
 // Package redrive puts dead letters back into the stream, after whatever made them bad has been mended.
 //
 // It reads the dead letter objects in the order of their keys (day, shard, place in the shard) and puts the original
-// bytes of each selected entry under its partition key, as a new record with a new sequence number. The objects stay
-// as they are.
+// bytes of each selected entry under its partition key, as a new record with a new sequence number. A container of the
+// Kinesis Producer Library is put as its user records. The objects stay as they are.
 //
 // It is not idempotent. The stream and the warehouse take a record that is put again for a new one, so a redrive
 // that is repeated, or that put a batch without hearing the answer, repeats records; readers can tell by the call_id.
@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -24,6 +25,8 @@ import (
 
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/kpl"
 )
 
 // Bucket is what a redrive needs of S3; *s3.Client has it.
@@ -48,7 +51,7 @@ type Summary struct {
 	Objects  int                      // dead letter objects read to their end
 	Read     int                      // entries in them
 	Selected map[transform.Reason]int // entries that the filter lets pass
-	Put      int                      // entries acknowledged by the stream
+	Put      int                      // records acknowledged by the stream; of a container, its user records
 	Last     string                   // key of the last object whose entries are all put
 }
 
@@ -128,10 +131,12 @@ func (r *Redrive) runObject(ctx context.Context, key string, sum *Summary) error
 		if r.DryRun {
 			continue
 		}
-		n, err := r.put.add(ctx, entry)
-		sum.Put += n
-		if err != nil {
-			return err
+		for record := range userRecords(entry) {
+			n, err := r.put.add(ctx, record)
+			sum.Put += n
+			if err != nil {
+				return err
+			}
 		}
 	}
 	n, err := r.put.flush(ctx)
@@ -142,4 +147,28 @@ func (r *Redrive) runObject(ctx context.Context, key string, sum *Summary) error
 	sum.Objects, sum.Last = sum.Objects+1, key
 	r.log.WithFields(logrus.Fields{"object_key": key, "records": sum.Put - before, "dry_run": r.DryRun}).Info("dead letters redriven")
 	return nil
+}
+
+// userRecords takes a container apart, and any container in it. As a whole it would go to one shard, whose consumer
+// passes over the user records that belong to others. Whatever is no container, or a broken one, stays as it is.
+func userRecords(entry warehouse.DeadLetter) iter.Seq[warehouse.DeadLetter] {
+	return func(yield func(warehouse.DeadLetter) bool) { eachUserRecord(entry, yield) }
+}
+
+func eachUserRecord(entry warehouse.DeadLetter, yield func(warehouse.DeadLetter) bool) bool {
+	users, ok := kpl.Split(entry.Data, hashkey.Range{Last: hashkey.Max()})
+	if !ok {
+		return yield(entry)
+	}
+	for user := range users {
+		if user.Reason == kpl.BadProtobuf || user.Reason == kpl.Empty {
+			return yield(entry)
+		}
+		record := entry
+		record.PartitionKey, record.ExplicitHashKey, record.Data = string(user.PartitionKey), string(user.ExplicitHashKey), user.Data
+		if !eachUserRecord(record, yield) {
+			return false
+		}
+	}
+	return true
 }

@@ -28,6 +28,8 @@ import (
 	"example.com/callevents/consumer/redrive"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/kpl"
 )
 
 const bucket, prefix = "warehouse", "errors/"
@@ -169,6 +171,38 @@ func TestKeysAreKeptWhereTheStreamTakesThem(t *testing.T) {
 		got = append(got, *e.PartitionKey+" "+aws.ToString(e.ExplicitHashKey))
 	}
 	if want := []string{"key of kept " + kept.ExplicitHashKey, "key of bad ", "77 ", "77 "}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A container that is put as it is goes to one shard, whose consumer passes over the user records of other shards. So its
+// user records are put one by one, those of a container inside it, too.
+func TestContainersAreTakenApart(t *testing.T) {
+	far, err := hashkey.Parse("340282366920938463463374607431768211455")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner, outer := kpl.NewAggregator(1<<20), kpl.NewAggregator(1<<20)
+	inner.Add("near", hashkey.Key{}, []byte("a"))
+	inner.Add("far", far, []byte("b"))
+	outer.Add("nested", far, inner.Flush(nil))
+	outer.Add("last", far, []byte("c"))
+	data := string(outer.Flush(nil))
+	broken := entry(transform.NotJSON, "\xf3\x89\x9a\xc2 not a container")
+	broken.PartitionKey = "k"
+	s := &stream{}
+	sum, err := run(t, newBucket(t, map[string][]warehouse.DeadLetter{"dt=2026-11-24/x": {
+		entry(transform.ContainerOverflow, data), broken,
+	}}), s, redrive.Config{})
+	if err != nil || sum.Read != 2 || sum.Put != 4 {
+		t.Fatalf("%+v, %v", sum, err)
+	}
+	var got []string
+	for _, e := range s.taken {
+		got = append(got, *e.PartitionKey+" "+aws.ToString(e.ExplicitHashKey)+" "+string(e.Data))
+	}
+	want := []string{"near 0 a", "far " + far.String() + " b", "last " + far.String() + " c", "k  " + string(broken.Data)}
+	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
