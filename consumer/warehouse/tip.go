@@ -12,11 +12,13 @@ import (
 )
 
 // Tip returns the newest link of the shard's chain, in any location that the application has used; ok is false if
-// there is none. The days that can hold a record which retention still has are searched, counted back from the newest
-// day there is, so that neither a clock of ours nor what the lease table says matters. A tip older than that needs
-// not be found: nothing that could be read again is in it.
+// there is none. As many days are searched as can hold a record which retention still has, the newest that there are, so
+// that neither a clock of ours nor what the lease table says matters. A tip older than that needs not be found: nothing
+// that could be read again is in it.
 //
-// It lists the days, then the shard's links of the newest day that has any: 1,000 keys a request.
+// It lists the days, then the shard's links of the newest day that has any: 1,000 keys a request. So a shard costs three
+// requests a location, and one more for each further 1,000 links of that day; a shard without links costs one for each
+// day of retention, however many days there are.
 func (s *Store) Tip(ctx context.Context, shard string) (tip Link, ok bool, err error) {
 	locations := append([]Location{s.Location}, s.Former...)
 	for i, at := range locations {
@@ -43,14 +45,10 @@ func (l Link) before(other Link) bool {
 
 func (s *Store) tipIn(ctx context.Context, at Location, shard string) (Link, bool, error) {
 	days, err := s.days(ctx, at)
-	if err != nil || len(days) == 0 {
+	if err != nil {
 		return Link{}, false, err
 	}
-	oldest := s.oldestRetained(days[0])
-	for _, day := range days {
-		if day < oldest {
-			break
-		}
+	for _, day := range days[:min(len(days), s.retainedDays())] {
 		place, format, ok, err := s.newest(ctx, at, Place{Shard: shard, Day: day})
 		if err != nil {
 			return Link{}, false, err
@@ -62,10 +60,11 @@ func (s *Store) tipIn(ctx context.Context, at Location, shard string) (Link, boo
 	return Link{}, false, nil
 }
 
-// oldestRetained is one day more than the retention before the newest day: days are not hours.
-func (s *Store) oldestRetained(newest string) string {
-	t, _ := time.Parse(time.DateOnly, newest)
-	return Day(t.Add(-s.Retention - 24*time.Hour))
+// retainedDays is how many days the records that retention still has can be in, and one more: an hour ago may be
+// yesterday, and somebody may have made a folder that looks like a day.
+func (s *Store) retainedDays() int {
+	const day = 24 * time.Hour
+	return int((s.Retention+day-1)/day) + 2
 }
 
 // days lists the days that have objects, newest first.

@@ -1,8 +1,12 @@
 package warehouse_test
 
 import (
+	"context"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
@@ -41,8 +45,63 @@ func TestTipIsTheNewestLinkWhereverItLies(t *testing.T) {
 		put(moved, warehouse.Place{Shard: shard, Previous: "11", Day: "2026-11-24"}, "2026-11-24", "12")
 		wantTip(moved, "12")
 
-		put(moved, warehouse.Place{Shard: "shardId-000000000001", Previous: "501", Day: "2026-12-25"}, "2026-12-25", "601")
-		put(s, warehouse.Place{Shard: "shardId-000000000001", Previous: "501", Day: "2026-12-25"}, "2026-12-25", "601")
-		wantTip(moved, "") // a month before the newest day: retention has nothing of it
 	})
+}
+
+// pages is a client whose listings come two entries at a time, and are counted.
+type pages struct {
+	warehouse.Client
+	lists int
+}
+
+func (p *pages) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	p.lists++
+	page := *in
+	page.MaxKeys = aws.Int32(2)
+	return p.Client.ListObjectsV2(ctx, &page, opts...)
+}
+
+// A shard and day may have more links than one answer lists, which on S3 is 1,000.
+func TestTipIsBehindTheLastPage(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv server) {
+		client := &pages{Client: srv.client}
+		s, _ := srv.store(client, nil)
+		for _, previous := range []sequence.Number{"8", "9", "10", "11", "12"} {
+			last := sequence.Number("1" + previous)
+			if _, err := s.Commit(within(t, 10*time.Second), always(), batch(t, s, place(previous), day, last)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tip, ok, err := s.Tip(within(t, 10*time.Second), shard)
+		if err != nil || !ok || tip.Previous != "12" || client.lists != 1+3 {
+			t.Errorf("tip after %s, %v, %v, with %d listings", tip.Previous, ok, err, client.lists)
+		}
+	})
+}
+
+// However many days there are, a shard is looked for in those that retention can still hold records of. A folder that
+// somebody made does not hide them.
+func TestTipIsLookedForAsFarBackAsRetention(t *testing.T) {
+	srv := fakeS3(t)
+	client := &pages{Client: srv.client}
+	s, _ := srv.store(client, nil)
+	newest := time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	for i := range 60 {
+		p := warehouse.Place{Shard: shard, Previous: "100", Day: warehouse.Day(newest.AddDate(0, 0, -i))}
+		if i < 10 {
+			p.Shard = "shardId-000000000001"
+		}
+		if _, err := s.Commit(within(t, 10*time.Second), always(), batch(t, s, p, p.Day, "101")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok, err := s.Tip(within(t, 10*time.Second), shard); ok || err != nil || client.lists != 30+3 {
+		t.Errorf("a shard without links in the last ten days: %v, %v, with %d listings", ok, err, client.lists)
+	}
+	if _, err := srv.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &srv.bucket, Key: aws.String("records/dt=2999-12-31/notes")}); err != nil {
+		t.Fatal(err)
+	}
+	if tip, ok, err := s.Tip(within(t, 10*time.Second), "shardId-000000000001"); !ok || err != nil || tip.Day != day {
+		t.Errorf("beside a foreign folder: %s, %v, %v", tip.Day, ok, err)
+	}
 }
