@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func (s *Store) Tip(ctx context.Context, shard string) (tip Link, ok bool, err e
 			continue
 		}
 		link, found, err := s.tipIn(ctx, at, shard)
+		if status(err) == http.StatusNotFound && at != s.Location {
+			continue // a former bucket was removed, and all links in it
+		}
 		if err != nil {
 			return Link{}, false, fmt.Errorf("find the tip of %s in %s: %w", shard, at, err)
 		}

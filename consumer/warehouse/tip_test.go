@@ -10,6 +10,7 @@ import (
 
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
+	"example.com/callevents/shared/testenv"
 )
 
 func TestTipIsTheNewestLinkWhereverItLies(t *testing.T) {
@@ -45,6 +46,24 @@ func TestTipIsTheNewestLinkWhereverItLies(t *testing.T) {
 		put(moved, warehouse.Place{Shard: shard, Previous: "11", Day: "2026-11-24"}, "2026-11-24", "12")
 		wantTip(moved, "12")
 
+	})
+}
+
+// The lease table remembers former locations for ever, also when their bucket was removed. The present one must be there.
+func TestTipWithoutAFormerBucket(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv server) {
+		gone := warehouse.Location{Bucket: testenv.Name(t, "gone"), Prefix: "records/"}
+		s, _ := srv.store(srv.client, func(c *warehouse.Config) { c.Former = []warehouse.Location{gone} })
+		if _, err := s.Commit(within(t, 10*time.Second), always(), batch(t, s, place("100"), day, "101")); err != nil {
+			t.Fatal(err)
+		}
+		if tip, ok, err := s.Tip(within(t, 10*time.Second), shard); !ok || err != nil || tip.Last != "101" {
+			t.Errorf("tip %q, %v, %v", tip.Last, ok, err)
+		}
+		s.Location = gone
+		if _, _, err := s.Tip(within(t, 10*time.Second), shard); err == nil {
+			t.Error("the bucket is absent, and no error")
+		}
 	})
 }
 
