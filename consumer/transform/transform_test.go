@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"example.com/callevents/consumer/transform"
 )
@@ -43,7 +45,7 @@ func TestAccepted(t *testing.T) {
 		"newline at the end": {"{\"user\": {\"user_id\": \"5\"}}\r\n", `{"user": {"user_id": 5}}`},
 		"pretty printed":     {"\n{\n  \"a\": \"x  \\\" \\\\\",\r\n\t\"user\": {\n    \"user_id\": \"5\", \"s\": \" a b \"\n  }\n}\n", `{"a":"x  \" \\","user":{"user_id":5,"s":" a b "}}`},
 		"raw U+2028":         {"{\"a\":\"\u2028\",\"user\":{\"user_id\":\"5\"}}", "{\"a\":\"\u2028\",\"user\":{\"user_id\":5}}"},
-		"lone surrogate":     {`{"a":"\ud800","user":{"user_id":"5"}}`, `{"a":"\ud800","user":{"user_id":5}}`},
+		"surrogate pairs":    {`{"a":"\ud83d\ude00\uD83D\uDE00\\ud800","user":{"user_id":"5"}}`, `{"a":"\ud83d\ude00\uD83D\uDE00\\ud800","user":{"user_id":5}}`},
 		"deep":               {`{"user":{"user_id":"5"},"a":` + deep + `}`, `{"user":{"user_id":5},"a":` + deep + `}`},
 		"brackets in text":   {`{"a":"\\\"` + strings.Repeat("[", 20_000) + `","user":{"user_id":"5"}}`, `{"a":"\\\"` + strings.Repeat("[", 20_000) + `","user":{"user_id":5}}`},
 	} {
@@ -68,9 +70,11 @@ func TestRejected(t *testing.T) {
 			`{"user":{"user_id":"5"}} // note`, "{\"a\":\"line\nbreak\",\"user\":{\"user_id\":\"5\"}}", "\ufeff" + `{"user":{"user_id":"5"}}`,
 			`{"a":NaN,"user":{"user_id":"5"}}`, `{"a":"\x","user":{"user_id":"5"}}`, "\x00", "\xf3\x89\x9a\xc2 not a container",
 		},
-		transform.InvalidUTF8: {"{\"a\":\"\xff\",\"user\":{\"user_id\":\"5\"}}", "{\"a\":\"\xed\xa0\x80\",\"user\":{\"user_id\":\"5\"}}", "{\"user\":{\"user_id\":\"5\xc3\"}}"},
+		transform.InvalidUTF8: {"{\"a\":\"\xff\",\"user\":{\"user_id\":\"5\"}}", "{\"a\":\"\xed\xa0\x80\",\"user\":{\"user_id\":\"5\"}}", "{\"user\":{\"user_id\":\"5\xc3\"}}",
+			`{"a":"\ud800","user":{"user_id":"5"}}`, `{"a":"\udc00\ud800","user":{"user_id":"5"}}`, `{"a":"\ud83d\ud83d\ude00","user":{"user_id":"5"}}`,
+			`{"a":"\ud83d\\ude00","user":{"user_id":"5"}}`, `{"a":"\ud83dde00","user":{"user_id":"5"}}`, `{"\uDFFF":1,"user":{"user_id":"5"}}`, `{"user":{"user_id":"5\ud83d"}}`},
 		transform.TooDeep: {
-			strings.Repeat("[", 10<<20), strings.Repeat(`{"a":`, 20_000), strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001),
+			strings.Repeat("[", 10<<20), strings.Repeat(`{"a":`, 20_000), strings.Repeat("[", transform.MaxDepth+1) + strings.Repeat("]", transform.MaxDepth+1),
 		},
 		transform.DuplicateName: {
 			`{"user":{"user_id":"5"},"user":{"user_id":"6"}}`, `{"user":{"user_id":"5"},"user":null}`, `{"user":{"user_id":"5","user_id":"5"}}`,
@@ -111,7 +115,7 @@ func TestNothingIsAllocated(t *testing.T) {
 
 // FuzzAppend compares with encoding/json: what it calls valid or an integer, and what the values of the document are.
 func FuzzAppend(f *testing.F) {
-	for _, seed := range []string{event, `{"user":{"user_id":"5"}}`, " {\n\"user\" : {\"user\\u005fid\":\"-5\", \"a\":\"\\\\\\\" \"}}", `{"user":{"user_id":1e2}}`, `{"user":1,"user":{"user_id":"1"}}`, "[[\xff]]"} {
+	for _, seed := range []string{event, `{"user":{"user_id":"5"}}`, " {\n\"user\" : {\"user\\u005fid\":\"-5\", \"a\":\"\\\\\\\" \"}}", `{"user":{"user_id":1e2}}`, `{"user":1,"user":{"user_id":"1"}}`, "[[\xff]]", `{"\ud83d\ude00":"\\ud83d\u00e9","user":{"user_id":5}}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, record []byte) {
@@ -120,8 +124,12 @@ func FuzzAppend(f *testing.F) {
 		if !bytes.Equal(before, record) {
 			t.Fatal("the input was changed")
 		}
-		if valid := json.Valid(record); valid != (reason != transform.NotJSON && reason != transform.TooDeep) {
+		if valid := json.Valid(record); valid != (reason != transform.NotJSON) && reason != transform.TooDeep {
 			t.Fatalf("reason %q, but encoding/json says valid: %t", reason, valid)
+		}
+		written := bytes.Contains(record, []byte("\ufffd")) || bytes.Contains(bytes.ToLower(record), []byte(`\ufffd`))
+		if (reason == "" || reason == transform.InvalidUTF8) && !written && replaced(t, record) != (reason != "") {
+			t.Fatalf("reason %q for %q", reason, record)
 		}
 		if reason != "" {
 			if len(out) != 0 || !reason.Known() {
@@ -171,6 +179,14 @@ func checkValues(t *testing.T, record, out []byte) {
 	if changed > 1 {
 		t.Fatalf("%d values changed", changed)
 	}
+}
+
+// replaced reports whether encoding/json puts U+FFFD into a string of document.
+func replaced(t *testing.T, document []byte) bool {
+	return slices.ContainsFunc(tokens(t, document), func(token json.Token) bool {
+		text, _ := token.(string)
+		return strings.ContainsRune(text, utf8.RuneError)
+	})
 }
 
 func tokens(t *testing.T, document []byte) (list []json.Token) {
