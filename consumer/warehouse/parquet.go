@@ -130,8 +130,15 @@ func (c *column) value(v gjson.Result) (value parquet.Value, ok bool) {
 		return parquet.Int32Value(int32(n)), err == nil && strconv.FormatInt(n, 10) == text(v)
 	}
 	n, err := strconv.ParseInt(text(v), 10, 64)
-	return parquet.Int64Value(n), err == nil && strconv.FormatInt(n, 10) == text(v)
+	inRange := logical == nil || logical.Timestamp == nil || n >= firstMilli && n <= lastMilli
+	return parquet.Int64Value(n), err == nil && strconv.FormatInt(n, 10) == text(v) && inRange
 }
+
+// The years 1 to 9999, in milliseconds. A timestamp outside what a reader can say ends every query that touches it.
+const (
+	firstMilli = -62_135_596_800_000
+	lastMilli  = 253_402_300_799_999
+)
 
 func text(v gjson.Result) string {
 	if v.Type == gjson.String {

@@ -21,6 +21,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 )
@@ -54,13 +55,28 @@ type always struct{}
 
 func (always) Deadline() time.Time { return time.Now().Add(time.Hour) }
 
-// write makes a chain of three links: one without records, and two days of records.
-func write(t *testing.T, dir string, format warehouse.Format) {
-	t.Helper()
-	store := warehouse.NewStore(warehouse.Config{
+func newStore(dir string, format warehouse.Format) *warehouse.Store {
+	return warehouse.NewStore(warehouse.Config{
 		Application: "app", Stream: "stream", Writer: "w", Format: format, Timeout: time.Second,
 		Location: warehouse.Location{Bucket: "b", Prefix: "records/"}, ErrorsPrefix: "errors/",
 	}, folder(dir), warehouse.NewMetrics(prometheus.NewRegistry()), logrus.NewEntry(logrus.New()))
+}
+
+// table is what a query reads the files of a format from.
+func table(dir string, format warehouse.Format) string {
+	files := fmt.Sprintf("'%s/records/*/*.%s', hive_partitioning = true", dir, format)
+	if format == warehouse.Parquet {
+		return "read_parquet(" + files + ")"
+	}
+	return "read_json(" + files + ", format = 'newline_delimited')"
+}
+
+var formats = []warehouse.Format{warehouse.NDJSON, warehouse.NDJSONGzip, warehouse.NDJSONZstd, warehouse.Parquet}
+
+// write makes a chain of three links: one without records, and two days of records.
+func write(t *testing.T, dir string, format warehouse.Format) {
+	t.Helper()
+	store := newStore(dir, format)
 	place := warehouse.Place{Shard: "shardId-000000000000", Previous: "100", Day: warehouse.FirstDay}
 	batch, n := store.NewBatch(), 0
 	for _, link := range []struct {
@@ -119,15 +135,11 @@ func TestDuckDBReadsEveryFormat(t *testing.T) {
 	if _, err := db.Exec("SET TimeZone = 'UTC'"); err != nil {
 		t.Log("without time zones:", err) // they are an extension, which may not be built in
 	}
-	for _, format := range []warehouse.Format{warehouse.NDJSON, warehouse.NDJSONGzip, warehouse.NDJSONZstd, warehouse.Parquet} {
+	for _, format := range formats {
 		t.Run(string(format), func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, format)
-			files := fmt.Sprintf("'%s/records/*/*.%s', hive_partitioning = true", dir, format)
-			table, isParquet := "read_json("+files+", format = 'newline_delimited')", format == warehouse.Parquet
-			if isParquet {
-				table = "read_parquet(" + files + ")"
-			}
+			table, isParquet := table(dir, format), format == warehouse.Parquet
 			got := query(t, db, `SELECT count(*), count(DISTINCT event.property.call_id), sum("user".user_id)::BIGINT, typeof(any_value("user".user_id)) FROM `+table)
 			if want := "42 42 42903 BIGINT"; got != want {
 				t.Errorf("records, calls, sum and type of user_id: %s, want %s", got, want)
@@ -143,6 +155,57 @@ func TestDuckDBReadsEveryFormat(t *testing.T) {
 				`typeof(any_value("user".state.is_logged_in)), count(geo_location), sum((unknown_fields->>'$.new.x')::INT)::BIGINT FROM `+table)
 			if want := "TIMESTAMP WITH TIME ZONE 1763900000123 INTEGER 903 BOOLEAN 0 903"; got != want {
 				t.Errorf("types and values: %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// One record that a reader cannot take makes a whole table unreadable, for as long as its object is there. So what the
+// transformation lets pass must be readable, however odd it is.
+func TestNoRecordSpoilsTheTable(t *testing.T) {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	event := func(member string) string {
+		return `{"event":{"super_property":{"timestamp":"1763900000123"}},"user":{"user_id":"5"},"geo_location":null,` + member + "}"
+	}
+	nested := func(n int) string { return strings.Repeat(`{"a":[`, n/2) + strings.Repeat("]}", n/2) }
+	records := []string{event(`"a":"x"`)}
+	for _, v := range []string{`"\ud800"`, `"\udc00\ud800"`, `"\ud83d\ude00"`, `"\u0000"`, `1E400`, `-1e-400`, `1234567890123456789012345`, `-0`, nested(400), nested(9_000)} {
+		records = append(records, event(`"a":`+v), strings.Replace(event(`"a":"x"`), "null", v, 1))
+	}
+	for _, millis := range []string{"9223372036854775807", "-9223372036854775808", "9223372036854776", "253402300799999", "-1"} {
+		records = append(records, strings.Replace(event(`"a":"x"`), "1763900000123", millis, 1))
+	}
+	for _, format := range formats {
+		t.Run(string(format), func(t *testing.T) {
+			dir := t.TempDir()
+			store := newStore(dir, format)
+			batch, taken := store.NewBatch(), 0
+			batch.Begin(warehouse.Place{Shard: "shardId-000000000000", Previous: "100", Day: "2026-11-23"})
+			for _, record := range records {
+				batch.Take("101")
+				line, reason := transform.Append(nil, []byte(record))
+				if reason != "" {
+					continue
+				}
+				taken++
+				if err := batch.Add(append(line, '\n')); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := batch.Seal("2026-11-23"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := store.Commit(t.Context(), always{}, batch); err != nil {
+				t.Fatal(err)
+			}
+			query(t, db, "SELECT max(COLUMNS(*)::VARCHAR) FROM "+table(dir, format)) // every value is looked at
+			want := fmt.Sprintf("%d %d", taken, 5*taken)
+			if got := query(t, db, `SELECT count(*), sum("user".user_id)::BIGINT FROM `+table(dir, format)); got != want {
+				t.Errorf("%s, want %s", got, want)
 			}
 		})
 	}
