@@ -25,7 +25,8 @@ import (
 // requestTimeout is that of one request; a fault that hangs costs as much.
 const requestTimeout = 300 * time.Millisecond
 
-// matrix is every request that the commit path makes, and what can happen to it.
+// matrix is every request that the commit path makes to S3, and what can happen to it; TestFailureMatrixOfTheCheckpoint
+// has the one to DynamoDB.
 var (
 	matrixRequests = []struct {
 		name  string
@@ -36,8 +37,9 @@ var (
 		{"head tip", faults.Rule{Operation: "HEAD", Path: "/r/"}},
 		{"head dead letters", faults.Rule{Operation: "HEAD", Path: "/e/"}},
 		{"put dead letters", faults.Rule{Operation: "PUT", Path: "/e/"}},
-		{"put link", faults.Rule{Operation: "PUT", Path: "/r/", Skip: 1}},
+		{"put refused link", faults.Rule{Operation: "PUT", Path: "/r/", Skip: 1}},
 		{"head refused link", faults.Rule{Operation: "HEAD", Path: "/r/", Skip: 1}},
+		{"put next link", faults.Rule{Operation: "PUT", Path: "/r/", Skip: 2}},
 	}
 	matrixFaults = []struct {
 		name  string
@@ -105,7 +107,7 @@ func playFault(t *testing.T, url, bucketName string, rule faults.Rule) {
 	w.stream.trimmed = 0
 	all := w.stream.records
 	w.stream.records = all[:13] // the last one is rejected
-	if err := readToEnd(ctx, w, newShard(client, bucketName, "A"), false); err != nil {
+	if err := readToEnd(ctx, w, newShard(client, bucketName, "A", forgetful{}), false); err != nil {
 		t.Fatal(err)
 	}
 	w.fetch(t, client, bucketName)
@@ -125,7 +127,7 @@ func playFault(t *testing.T, url, bucketName string, rule faults.Rule) {
 	struck := proxy.Add(rule)
 	// The first link's answer is always lost, so that its place is refused and its metadata read.
 	proxy.Add(faults.Rule{Operation: "PUT", Path: "/r/", Times: 1, Fault: faults.Lose(faults.Drop())})
-	err = readToEnd(ctx, w, newShard(testenv.NewS3Client(proxy.URL()), bucketName, "B"), true)
+	err = readToEnd(ctx, w, newShard(testenv.NewS3Client(proxy.URL()), bucketName, "B", forgetful{}), true)
 	if struck.Hits() == 0 {
 		t.Fatal("the fault has struck nothing")
 	}
@@ -134,7 +136,7 @@ func playFault(t *testing.T, url, bucketName string, rule faults.Rule) {
 	if forbidden != errors.Is(err, warehouse.ErrFatal) || err != nil && !forbidden {
 		t.Errorf("only a forbidden HEAD is fatal, everything else passes: %v", err)
 	}
-	if err := readToEnd(ctx, w, newShard(client, bucketName, "C"), true); err != nil {
+	if err := readToEnd(ctx, w, newShard(client, bucketName, "C", forgetful{}), true); err != nil {
 		t.Fatal(err)
 	}
 	w.fetch(t, client, bucketName)
@@ -157,7 +159,7 @@ func (forgetful) Deadline() time.Time                              { return time
 func (forgetful) Done() <-chan struct{}                            { return nil }
 func (forgetful) Checkpoint(context.Context, string, string) error { return nil }
 
-func newShard(client warehouse.Client, bucketName, writer string) *pipeline.Shard {
+func newShard(client warehouse.Client, bucketName, writer string, l pipeline.Lease) *pipeline.Shard {
 	store := warehouse.NewStore(warehouse.Config{
 		Application: "app", Stream: "stream", Writer: writer,
 		Location:     warehouse.Location{Bucket: bucketName, Prefix: "r/"},
@@ -166,7 +168,7 @@ func newShard(client warehouse.Client, bucketName, writer string) *pipeline.Shar
 	}, client, warehouseMetrics, quietLog)
 	return pipeline.New(pipeline.Config{
 		Stream: "stream", FlushInterval: time.Hour, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
-	}, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, forgetful{})
+	}, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, l)
 }
 
 // readToEnd opens the shard, as often as it needs, and reads everything there is.
@@ -177,9 +179,13 @@ func readToEnd(ctx context.Context, w *world, shard *pipeline.Shard, finish bool
 			return err
 		}
 		if err == nil {
-			break
+			return readOn(ctx, w, shard, finish)
 		}
 	}
+}
+
+// readOn reads everything there is, and finishes the shard or drains it.
+func readOn(ctx context.Context, w *world, shard *pipeline.Shard, finish bool) error {
 	for {
 		page := w.stream.read(shard.Position(), 5, 1)
 		if n := len(page); n > 0 && sequence.Number(*page[n-1].SequenceNumber).After(shard.Position()) {
