@@ -12,6 +12,7 @@ test: ## all tests, as CI runs them
 
 lint: ## golangci-lint, version 2
 	golangci-lint run ./...
+	cd scripts/servers/s3 && golangci-lint run ./...
 
 clean: ## remove what the scripts installed and built, but no data
 	rm -rf .local scripts/servers/node_modules

@@ -233,7 +233,9 @@ func TestStrictOrderKeepsTheOrderOfTheInput(t *testing.T) {
 	last := map[string]int{}
 	for _, one := range r.records() {
 		var n int
-		fmt.Sscanf(*one.PartitionKey, "line-%d", &n)
+		if _, err := fmt.Sscanf(*one.PartitionKey, "line-%d", &n); err != nil {
+			t.Fatal(err)
+		}
 		if before, ok := last[one.shardID]; ok && before >= n {
 			t.Errorf("line %d follows line %d in %s", n, before, one.shardID)
 		}

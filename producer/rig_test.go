@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -82,10 +83,12 @@ func (p *process) wait() int {
 		<-p.Ended()
 		p.rig.t.Fatal("the producer does not end")
 	}
-	var failed *exec.ExitError
-	if err := p.Wait(); err != nil {
-		failed = err.(*exec.ExitError)
+	err := p.Wait()
+	if failed := new(exec.ExitError); errors.As(err, &failed) {
 		return failed.ExitCode()
+	}
+	if err != nil {
+		p.rig.t.Fatal(err)
 	}
 	return 0
 }

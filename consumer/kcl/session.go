@@ -127,7 +127,7 @@ func (s *session) outcome(page *kinesis.GetRecordsOutput, err error) (*kinesis.G
 		s.failed = err
 		return nil, err
 	}
-	s.reader.failed(err)
+	_ = s.reader.failed(err) // what it would return was sorted out above
 	return page, nil
 }
 

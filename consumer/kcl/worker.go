@@ -120,7 +120,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	cancel()
 	loops.Wait()
-	closing, done := context.WithTimeout(context.Background(), callTimeout)
+	closing, done := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer done()
 	if closeErr := w.leases.Close(closing); closeErr != nil {
 		w.log.WithError(closeErr).Warn("worker not removed from the lease table, it expires")

@@ -160,7 +160,7 @@ func (m *Manager) Acquire(ctx context.Context, shardID string) (*Lease, error) {
 		m.Poke()
 		return nil, fmt.Errorf("acquire lease of %s: %w", shardID, err)
 	}
-	return m.hold(row, before, started), nil
+	return m.hold(row, before, started), nil //nolint:contextcheck // the lease outlives the call
 }
 
 func (m *Manager) parent(shardID string) string {

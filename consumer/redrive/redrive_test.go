@@ -247,7 +247,7 @@ func TestOnlyRefusedEntriesAreSentAgain(t *testing.T) {
 	var body strings.Builder
 	for i := range 1201 {
 		want = append(want, fmt.Sprintf("record %04d", i))
-		json.NewEncoder(&body).Encode(entry(transform.NotJSON, want[i]))
+		_ = json.NewEncoder(&body).Encode(entry(transform.NotJSON, want[i]))
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := &stream{refuse: func(call, entry int) bool { return call%7 != 0 && entry%3 != 0 }}

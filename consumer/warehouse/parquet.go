@@ -151,7 +151,7 @@ func text(v gjson.Result) string {
 // 10 MiB per shard). It holds the columns of the rows so far,
 // encoded, until it is closed.
 type parquetEncoder struct {
-	writer  *parquet.Writer
+	writer  *parquet.Writer //nolint:staticcheck // the generic one that should replace it is for Go values, we have columns
 	columns *column
 	row     parquet.Row
 	unknown []byte

@@ -69,7 +69,7 @@ func (f *File) Append(entries []Entry) error {
 		if e.Unknown > 0 {
 			line = append(line, strconv.Itoa(e.Unknown))
 		}
-		lines.Write(line) // a buffer takes everything
+		_ = lines.Write(line) // a buffer takes everything
 	}
 	lines.Flush()
 	_, err := f.file.Write(f.buf.Bytes())

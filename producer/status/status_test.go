@@ -98,7 +98,7 @@ func TestHealthComplainsWhenRecordsAreStuck(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		io.Copy(io.Discard, answer.Body)
+		_, _ = io.Copy(io.Discard, answer.Body)
 		answer.Body.Close()
 		if answer.StatusCode != want {
 			t.Errorf("with a record waiting for %s: %s", age, answer.Status)

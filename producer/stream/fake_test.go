@@ -96,7 +96,9 @@ func (a *account) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ .
 		if in.StreamName != nil {
 			return nil, errors.New("a name next to a token")
 		}
-		fmt.Sscan(*in.NextToken, &page)
+		if _, err := fmt.Sscan(*in.NextToken, &page); err != nil {
+			return nil, err
+		}
 	}
 	out := &kinesis.ListShardsOutput{Shards: a.shards[page]}
 	if page+1 < len(a.shards) {

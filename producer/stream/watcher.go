@@ -72,7 +72,7 @@ func (w *Watcher) Misrouted(mapVersion uint64) {
 }
 
 // Run reads the map again as told above until ctx is done. A reading that fails leaves the map as it was.
-func (w *Watcher) Run(ctx context.Context) error {
+func (w *Watcher) Run(ctx context.Context) {
 	for sleep(ctx, minRefresh) && w.await(ctx, refreshInterval-rand.N(refreshInterval/2)) {
 		shards, err := w.lister.Shards(ctx)
 		if err != nil {
@@ -86,7 +86,6 @@ func (w *Watcher) Run(ctx context.Context) error {
 			w.log.WithField("shards", len(shards)).Info("the stream was resharded")
 		}
 	}
-	return nil
 }
 
 // await ends after d, or as soon as the map in use is under suspicion. It reports false if ctx ended.

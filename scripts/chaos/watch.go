@@ -284,9 +284,3 @@ func (w *watch) behind() (n int) {
 	}
 	return n
 }
-
-func (w *watch) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.records
-}

@@ -58,7 +58,7 @@ func (p *progress) report(ctx context.Context, duration time.Duration, programs 
 		case <-ctx.Done():
 			return nil
 		case program := <-ended:
-			return fmt.Errorf("%s ended by itself: %v", program.name, program.Wait())
+			return fmt.Errorf("%s ended by itself: %v", program.name, program.Wait()) //nolint:errorlint // nil, if it ended well
 		case <-tick:
 			say("%s", p.look(ctx))
 		}

@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/awslabs/kinesis-aggregation/go/v2/records"
-	"github.com/golang/protobuf/proto"
+	"github.com/golang/protobuf/proto" //nolint:staticcheck // the API that the reference implementation's messages have
 
 	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/kpl"

@@ -98,7 +98,7 @@ func newBackend(data, sidecar string) (*posix.Posix, error) {
 // announce prints the address once the gateway answers there.
 func announce(ctx context.Context, addr, health string) {
 	for tick := time.Tick(10 * time.Millisecond); ctx.Err() == nil; <-tick {
-		resp, err := http.Get("http://" + addr + health)
+		resp, err := get(ctx, "http://"+addr+health)
 		if err == nil {
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -107,4 +107,12 @@ func announce(ctx context.Context, addr, health string) {
 			}
 		}
 	}
+}
+
+func get(ctx context.Context, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return http.DefaultClient.Do(req)
 }
