@@ -88,7 +88,7 @@ func run(ctx context.Context, cfg Config) (ok bool, err error) {
 		return false, err
 	}
 	defer c.fleet.stop()
-	c.watch = newWatch(c.services, c.producer.ledger, cfg.Stock)
+	c.watch = newWatch(c.services, c.producer.ledger, cfg.Stock, c.recovered)
 
 	report, err := c.course(ctx, filepath.Join(bin, "verify"))
 	if err != nil {
@@ -239,6 +239,14 @@ func (c *chaos) endedByItself(consumer *consumer, lastLine string) {
 	c.exits = append(c.exits, lastLine)
 	c.mu.Unlock()
 	c.say("%s ended by itself, started again: %s", consumer, lastLine)
+}
+
+func (c *chaos) recovered(kind string, took time.Duration, company bool) {
+	how := "alone"
+	if company {
+		how = "among others"
+	}
+	c.say("%-22s from %s after %.1fs, %s", "recovered", kind, took.Seconds(), how)
 }
 
 // say prints a line of the timeline.

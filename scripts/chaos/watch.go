@@ -24,8 +24,10 @@ type watch struct {
 	services *services
 	ledger   string
 	stock    bool
-	offset   int64             // how far the ledger is read; only run uses it
-	newest   map[string]string // name of the newest object of a shard; only run uses it
+	// recoveredFrom is told of every measurement.
+	recoveredFrom func(kind string, took time.Duration, company bool)
+	offset        int64             // how far the ledger is read; only run uses it
+	newest        map[string]string // name of the newest object of a shard; only run uses it
 
 	mu       sync.Mutex
 	records  int
@@ -57,8 +59,8 @@ type measurement struct {
 // shardID is what the names of a shard's objects begin with.
 var shardID = regexp.MustCompile(`^shardId-\d{12}`)
 
-func newWatch(s *services, ledger string, stock bool) *watch {
-	return &watch{services: s, ledger: ledger, stock: stock, newest: map[string]string{}, put: map[string]sequence.Number{},
+func newWatch(s *services, ledger string, stock bool, recoveredFrom func(string, time.Duration, bool)) *watch {
+	return &watch{services: s, ledger: ledger, stock: stock, recoveredFrom: recoveredFrom, newest: map[string]string{}, put: map[string]sequence.Number{},
 		tips: map[string]sequence.Number{}, moved: map[string]time.Time{}, closed: map[string]bool{}, depths: map[string]int{}, parents: map[string][]string{}, marks: map[*mark]bool{}}
 }
 
@@ -97,7 +99,9 @@ func (w *watch) look(ctx context.Context) {
 	defer w.mu.Unlock()
 	for m := range w.marks {
 		if w.recovered(m) {
-			w.measured = append(w.measured, measurement{m.kind, time.Since(m.at), m.company})
+			took := time.Since(m.at)
+			w.measured = append(w.measured, measurement{m.kind, took, m.company})
+			w.recoveredFrom(m.kind, took, m.company)
 			delete(w.marks, m)
 		}
 	}
