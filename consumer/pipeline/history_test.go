@@ -2,11 +2,12 @@ package pipeline_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/tidwall/gjson"
 	"pgregory.net/rapid"
 
@@ -35,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // TestEveryRecordIsInExactlyOneObject runs random histories of several workers over one shard: crashes at every
 // request, zombies, requests that are applied long after their sender died, lost answers, conflicts, trims, lease rows
-// that are deleted, restored or rewound, pages that overlap. After each, one worker without faults finishes the
+// that are deleted, restored or rewound, pages that overlap, another layout after all have stopped. After each, one worker without faults finishes the
 // shard; then the objects must hold every record exactly once, in order, in an unbroken chain.
 //
 // More histories: go test ./consumer/pipeline -run Exactly -rapid.checks=1000000. A failure prints its seed and the
@@ -148,6 +150,8 @@ func (w *world) disturb(v *worker, how byte) {
 // tamper does to the lease row what a person or a restored backup may do.
 func (w *world) tamper(arg byte) {
 	switch n := len(w.former); {
+	case arg >= 224:
+		w.relayout(int(arg))
 	case arg%3 == 0:
 		w.row = row{}
 	case arg%3 == 1 && n > 0:
@@ -163,13 +167,32 @@ func (w *world) tamper(arg byte) {
 	w.log("-  row: %+v", w.row)
 }
 
-// settle ends the faults: everybody but a new owner dies, requests on their way arrive or not, and the owner reads
-// the shard to its end.
-func (w *world) settle() error {
+// relayout stops all workers, so that none of their requests is on its way, and has those to come write elsewhere or
+// otherwise.
+func (w *world) relayout(arg int) {
+	w.stopAll()
+	if arg%2 == 0 { // they came through after all
+		for _, r := range w.network.lateRequests() {
+			w.network.deliver(r)
+		}
+	}
+	w.network.late = nil
+	w.layout = arg % len(layouts)
+	w.log("-  layout: %+v", layouts[w.layout])
+}
+
+// stopAll kills all workers.
+func (w *world) stopAll() {
 	for _, v := range w.workers {
 		v.kill()
 	}
 	w.wait()
+}
+
+// settle ends the faults: everybody but a new owner dies, requests on their way arrive or not, and the owner reads
+// the shard to its end.
+func (w *world) settle() error {
+	w.stopAll()
 	w.network.late = nil
 	if w.row.checkpoint == "SHARD_END" {
 		w.row.checkpoint = ""
@@ -230,22 +253,36 @@ func (w *world) check() error {
 // links returns the links in the order of the chain.
 func (w *world) links() ([]warehouse.Link, error) {
 	var links []warehouse.Link
-	for _, key := range slices.Sorted(maps.Keys(w.bucket.objects)) {
-		if !strings.HasPrefix(key, "r/") {
+	for key, object := range w.bucket.objects {
+		i := slices.IndexFunc(locations, func(at warehouse.Location) bool { return strings.HasPrefix(key, at.Prefix) })
+		if i < 0 {
 			continue
 		}
-		l, err := warehouse.ReadLink(warehouse.Location{Bucket: "b", Prefix: "r/"}, key, w.bucket.objects[key].metadata)
+		l, err := warehouse.ReadLink(locations[i], key, object.metadata)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 		links = append(links, l)
 	}
+	slices.SortFunc(links, func(a, b warehouse.Link) int {
+		return cmp.Or(a.Previous.Compare(b.Previous), strings.Compare(a.Day, b.Day), strings.Compare(a.Key(), b.Key()))
+	})
 	return links, nil
 }
 
 // contents returns the numbers of the user records in a link and in its dead letters, against its counts.
 func (w *world) contents(l warehouse.Link) (ids, rejects []int, err error) {
-	for line := range bytes.Lines(w.bucket.objects[l.Key()].body) {
+	body := w.bucket.objects[l.Key()].body
+	if l.Format == warehouse.NDJSONGzip {
+		plain, err := gzip.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return nil, nil, err
+		}
+		if body, err = io.ReadAll(plain); err != nil {
+			return nil, nil, err
+		}
+	}
+	for line := range bytes.Lines(body) {
 		ids = append(ids, int(gjson.GetBytes(line, "user.user_id").Int()))
 	}
 	if len(ids) != l.Records {

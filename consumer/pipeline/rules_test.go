@@ -51,6 +51,8 @@ var rules = []struct{ name, file, rule, without, test string }{
 		_ = s.checkpoint(ctx, s.batch.Last().String(), nextDay)`, ""},
 	{"4 a shard is resumed at its tip", "shard.go",
 		`if ok && !checkpoint.After(tip.Last) {`, `if ok && false {`, ""},
+	{"4 the tip may lie where a former run wrote", "../warehouse/tip.go",
+		`append([]Location{s.Location}, s.Former...)`, `[]Location{s.Location}`, ""},
 	{"5 the day of a link is decided by the link before", "shard.go",
 		`err = s.flush(ctx, day, causeDay)`, `if s.batch.Empty() {
 			s.begin(warehouse.Place{Shard: s.info.ID, Previous: s.batch.Last(), Day: day})

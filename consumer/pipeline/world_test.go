@@ -26,6 +26,8 @@ type world struct {
 	row     row
 	former  []row // for a restore from a backup
 	workers []*worker
+	layout  int // that of workers to come
+	written []warehouse.Location
 	running sync.WaitGroup
 	log     func(format string, args ...any)
 }
@@ -113,6 +115,20 @@ var (
 	warehouseMetrics = warehouse.NewMetrics(prometheus.NewRegistry())
 )
 
+// locations are where links may be, and layouts how workers may be told to write them.
+var (
+	locations = []warehouse.Location{{Bucket: "b", Prefix: "r/"}, {Bucket: "b", Prefix: "s/"}}
+	layouts   = []struct {
+		warehouse.Location
+		errorsPrefix string
+		format       warehouse.Format
+	}{
+		{locations[0], "e/", warehouse.NDJSON},
+		{locations[1], "f/", warehouse.NDJSON},
+		{locations[0], "f/", warehouse.NDJSONGzip},
+	}
+)
+
 const flushInterval = 30 * time.Second
 
 // acquire starts a worker that takes the lease, whoever has it.
@@ -123,10 +139,11 @@ func (w *world) acquire() *worker {
 		done: make(chan struct{}), ended: make(chan struct{})}
 	w.workers = append(w.workers, v)
 	w.row.owner = v.id
+	l := layouts[w.layout]
+	w.written = append(w.written, l.Location)
 	store := warehouse.NewStore(warehouse.Config{
 		Application: "app", Stream: "stream", Writer: string(rune('A' - 1 + v.id%26)),
-		Location:     warehouse.Location{Bucket: "b", Prefix: "r/"},
-		ErrorsPrefix: "e/", Format: warehouse.NDJSON,
+		Location: l.Location, ErrorsPrefix: l.errorsPrefix, Format: l.format, Former: w.written,
 		Timeout: 1000 * time.Hour, Retention: 24 * time.Hour,
 	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
 	shard := pipeline.New(pipeline.Config{
