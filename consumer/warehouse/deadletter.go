@@ -52,7 +52,7 @@ func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 	for attempt := 0; ; attempt++ {
 		err := s.put(ctx, in, b.letters.Reader(), once)
 		switch {
-		case err == nil && !complete:
+		case err == nil && b.rejected != link.Rejected:
 			s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
 				"sequence_number": link.Last}).Error("dead letters incomplete: retention or a change of version took the rest")
 			return nil

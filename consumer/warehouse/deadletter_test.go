@@ -84,6 +84,20 @@ func TestIncompleteDeadLettersAreReportedAndReplaceNothing(t *testing.T) {
 		}
 		put(whole, 2)
 		put(part, 2)
+		all := s.NewBatch() // retention took a record that was no dead letter: nothing is missing
+		all.Begin(place("100"))
+		all.Take("102")
+		for range 2 {
+			if err := all.Reject(warehouse.DeadLetter{SequenceNumber: "102"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		link.DeadLetters, log.Entries = "errors/all", nil
+		put(all, 2)
+		if e := log.LastEntry(); e != nil {
+			t.Errorf("a person was told of nothing: %s", e.Message)
+		}
+		link.DeadLetters = place("100").Key("errors/", warehouse.NDJSON)
 		var letter warehouse.DeadLetter
 		if err := json.Unmarshal([]byte(strings.SplitN(srv.read(t, link.DeadLetters), "\n", 2)[0]), &letter); err != nil || letter.SequenceNumber != "101" {
 			t.Errorf("%+v, %v", letter, err)
