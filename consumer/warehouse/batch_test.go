@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
@@ -19,6 +21,25 @@ const typed = `{"event":{"property":{"call_id":"c1","call_duration":"300","call_
 	`"super_property":{"source":"mandir","timestamp":"1763900000123"}},` +
 	`"user":{"user_id":123,"state":{"coins":"a lot","is_logged_in":"true"},"device_segment":"7"},"geo_location":null,` +
 	`"device":{"software":{"mobile":{"version":"14","name":"iOS"},"web":null}},"session":{"number":"007"},"new":{"x":[1,2]}}`
+
+var contentTypes = map[warehouse.Format]string{
+	warehouse.NDJSON:     "application/x-ndjson",
+	warehouse.NDJSONGzip: "application/gzip", // no content encoding: readers would then see other bytes than its name says
+	warehouse.NDJSONZstd: "application/zstd",
+	warehouse.Parquet:    "application/vnd.apache.parquet",
+}
+
+// wantHead checks what an object is said to be.
+func (s server) wantHead(t *testing.T, key, contentType string, bytes int) {
+	t.Helper()
+	out, err := s.client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &s.bucket, Key: &key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if aws.ToString(out.ContentType) != contentType || aws.ToString(out.ContentEncoding) != "" || aws.ToInt64(out.ContentLength) != int64(bytes) {
+		t.Errorf("%s: %d bytes of %s in %q, want %d of %s", key, aws.ToInt64(out.ContentLength), aws.ToString(out.ContentType), aws.ToString(out.ContentEncoding), bytes, contentType)
+	}
+}
 
 func TestEveryFormatHoldsWhatWasAdded(t *testing.T) {
 	srv := fakeS3(t)
@@ -53,6 +74,7 @@ func TestEveryFormatHoldsWhatWasAdded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			srv.wantHead(t, link.Key(), contentTypes[format], b.BodyBytes())
 			plain, err := decode(strings.NewReader(srv.read(t, link.Key())))
 			if err != nil {
 				t.Fatalf("%s: %v", link.Key(), err)
@@ -84,6 +106,7 @@ func TestParquetHasTypesAndLosesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		srv.wantHead(t, link.Key(), contentTypes[warehouse.Parquet], b.BodyBytes())
 		body := srv.read(t, link.Key())
 		rows, err := parquet.Read[struct {
 			Event struct {
