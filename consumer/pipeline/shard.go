@@ -100,7 +100,7 @@ func (s *Shard) Open(ctx context.Context, checkpoint sequence.Number, day string
 	if checkpoint.IsZero() {
 		place.Previous = s.info.StartingSequenceNumber.Before()
 	}
-	if day == "" {
+	if checkpoint.IsZero() || day == "" {
 		place.Day = warehouse.FirstDay
 	}
 	s.begin(place)

@@ -216,6 +216,29 @@ func TestFinishRefusesAShardThatAnotherWriterCutShorter(t *testing.T) {
 	}
 }
 
+// Somebody took the checkpoint out of the row and left the day, before the first link was there.
+func TestADayWithoutACheckpointIsNoPlace(t *testing.T) {
+	b := newBench(t)
+	for range 2 {
+		b.stream.put(0)
+	}
+	first := b.open(t, func(*pipeline.Config, *warehouse.Config) {})
+	second := newShard(testenv.NewS3Client(b.url), b.bucketName, "x", b.lease)
+	if err := second.Open(t.Context(), "", "2026-11-24"); err != nil {
+		t.Fatal(err)
+	}
+	for _, shard := range []*pipeline.Shard{first, second} {
+		b.process(t, shard, 2)
+		if err := shard.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.ends(t)
+	if err := b.check(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWithoutS3TheShardWaitsAndALostLeaseEndsIt(t *testing.T) {
 	b := newBench(t)
 	proxy, err := faults.Listen(b.url)
