@@ -268,6 +268,16 @@ func TestWhatNoRetryCanCureEndsTheRun(t *testing.T) {
 	}
 }
 
+// The last acknowledgement is the one that nothing comes after: its ledger error must not be lost.
+func TestALedgerThatFailsAtTheLastRecordIsAnError(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{}, func(b *bench) { b.book.err = errors.New("disk full") })
+		if err := errors.Join(b.make(1), b.finish()); err == nil || !strings.Contains(err.Error(), "disk full") {
+			t.Errorf("Run: %v", err)
+		}
+	})
+}
+
 func TestASpillThatCannotBeWrittenIsCountedAsLoss(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, 1, put.Config{RecordTTL: time.Second}, func(b *bench) {

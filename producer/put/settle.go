@@ -138,7 +138,7 @@ func (s *Sender) expire(now time.Time) {
 // abandon gives up everything that is not in a call; calls in flight are still waited for. Only the first reason
 // counts.
 func (s *Sender) abandon(reason error) {
-	if s.fatal != nil || (s.draining && s.unsent == 0) {
+	if s.fatal != nil {
 		return
 	}
 	s.fatal = reason
