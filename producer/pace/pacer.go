@@ -54,16 +54,19 @@ func (p *Pacer) Next(ctx context.Context) (due time.Time, ok bool) {
 	if p.begin.IsZero() {
 		p.begin, p.start = now, now
 	}
-	due = p.due()
+	due = p.due(now)
 	if p.cfg.SkipMissed && now.Sub(due) > StallAfter {
 		p.skipUntil(now)
-		due = p.due()
+		due = p.due(now)
 	}
 	if p.over(now, due) || !wait(ctx, due.Sub(now)) {
 		return time.Time{}, false
 	}
+	if due.After(now) {
+		now = time.Now()
+	}
 	p.slot++
-	p.count(time.Since(due))
+	p.count(now.Sub(due))
 	return due, true
 }
 
@@ -78,9 +81,9 @@ func (p *Pacer) Stats() Stats {
 	return p.stats
 }
 
-func (p *Pacer) due() time.Time {
+func (p *Pacer) due(now time.Time) time.Time {
 	if p.cfg.Rate == Max {
-		return time.Now()
+		return now
 	}
 	return p.start.Add(p.cfg.Rate.DueAfter(p.slot))
 }

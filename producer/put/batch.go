@@ -10,12 +10,17 @@ const (
 	maxBatchBytes = 4 << 20
 )
 
+// shares is how much of a batch u fills, in units or in bytes.
+func shares(u *unit) int { return 1 + u.bytes()/(maxBatchBytes/maxBatchUnits) }
+
 // batch is the next PutRecords call being put together.
 type batch struct {
-	units []*unit
-	bytes int
-	since time.Time // when it was begun
-	full  bool      // nothing more fits
+	units  []*unit
+	bytes  int
+	shares int
+	since  time.Time // when it was begun
+	oldest time.Time // birth of the oldest record
+	full   bool      // nothing more fits
 }
 
 // fits also notes, if u does not fit, that the batch is full.
@@ -30,7 +35,17 @@ func (b *batch) add(u *unit, now time.Time) {
 	if len(b.units) == 0 {
 		b.since = now
 	}
+	b.oldest = earlier(b.oldest, u.born())
 	b.units = append(b.units, u)
 	b.bytes += u.bytes()
+	b.shares += shares(u)
 	b.full = len(b.units) == maxBatchUnits
+}
+
+// earlier returns the earlier of two times, the zero time counting as none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
 }

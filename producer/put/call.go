@@ -26,6 +26,7 @@ type API interface {
 // flight is one call, and after landing what came of it.
 type flight struct {
 	units   []*unit
+	oldest  time.Time                     // birth of the oldest record
 	results []types.PutRecordsResultEntry // one per unit; nil if the call failed
 	err     error
 }

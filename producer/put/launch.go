@@ -17,7 +17,7 @@ func (s *Sender) launchBatches(ctx context.Context, now time.Time) {
 		if len(s.batch.units) == 0 || !due || len(s.flights) >= s.cfg.InFlight {
 			return
 		}
-		s.fly(ctx, s.batch.units)
+		s.fly(ctx, s.batch.units, s.batch.oldest)
 		s.batch = batch{}
 	}
 }
@@ -44,7 +44,7 @@ func (s *Sender) launchInOrder(ctx context.Context, now time.Time) {
 	for _, from := range s.backlog {
 		if u := from.head(now); u != nil && len(s.flights) < s.cfg.InFlight && from.take(now) {
 			from.busy = true
-			s.fly(ctx, []*unit{u})
+			s.fly(ctx, []*unit{u}, u.born())
 		}
 	}
 	s.dropEmpty()
@@ -60,8 +60,8 @@ func (s *Sender) dropEmpty() {
 	s.backlog = kept
 }
 
-func (s *Sender) fly(ctx context.Context, units []*unit) {
-	f := &flight{units: units}
+func (s *Sender) fly(ctx context.Context, units []*unit, oldest time.Time) {
+	f := &flight{units: units, oldest: oldest}
 	s.flights[f] = struct{}{}
 	s.stats.Calls++
 	for _, u := range units {

@@ -25,7 +25,8 @@ type unit struct {
 	mapVersion   uint64
 	records      []Record // oldest first, never empty
 	attempts     int
-	unknown      int // attempts that ended without telling whether the unit is in the stream
+	unknown      int       // attempts that ended without telling whether the unit is in the stream
+	one          [1]Record // what records is of, if there is one
 }
 
 // bytes counts the partition key in, as Kinesis does.
@@ -35,6 +36,7 @@ func (u *unit) born() time.Time { return u.records[0].Born }
 
 // single returns a record as a unit of its own.
 func single(r Record, to *shard, key hashkey.Key) *unit {
-	return &unit{data: r.Event.JSON, partitionKey: r.Event.CallID, hashKey: key.String(), shard: to,
-		mapVersion: r.To.MapVersion, records: []Record{r}}
+	u := &unit{data: r.Event.JSON, partitionKey: r.Event.CallID, hashKey: key.String(), shard: to, mapVersion: r.To.MapVersion, one: [1]Record{r}}
+	u.records = u.one[:]
+	return u
 }

@@ -15,7 +15,8 @@
 // If the process dies, the records of the calls in flight may be in the stream without being in the ledger, and what
 // was waiting is in neither.
 //
-// One goroutine owns all state: Run's. Calls are made by short-lived goroutines, at most Config.InFlight of them.
+// Put queues records, Run does all the rest with them; a mutex is between the two. Calls are made by short-lived
+// goroutines, at most Config.InFlight of them.
 package put
 
 import (
@@ -29,12 +30,6 @@ import (
 
 	"example.com/callevents/producer/ledger"
 	"example.com/callevents/shared/event"
-)
-
-// The sender accepts no more while it holds so much unsent; Put blocks then.
-const (
-	maxUnsent      = 20_000
-	maxUnsentBytes = 64 << 20
 )
 
 // ErrStopped is Put's error once Run has returned.
@@ -80,12 +75,14 @@ type Sender struct {
 	misrouted Misrouted
 	log       logrus.FieldLogger
 
-	in      chan Record
-	closing chan struct{}
-	landed  chan *flight
-	done    chan struct{}
+	landed chan *flight
+	nudges chan struct{} // tell Run to look; holds one
 
-	mu          sync.Mutex        // held by Run except while it waits, so that Stats can look
+	mu          sync.Mutex        // of all that follows; Run lets go of it while it waits
+	room        sync.Cond         // Put waits for it
+	untilLook   int               // what may be queued before Run has to look, in shares of a batch
+	oldestSeen  time.Time         // birth of the oldest unsent record at Run's last look; zero: there was none
+	returned    bool              // Run has
 	shards      map[string]*shard // closed ones stay: there are few, and they are small
 	backlog     []*shard          // those with something in their queue
 	batch       batch
@@ -102,57 +99,41 @@ type Sender struct {
 // NewSender returns a sender; entries may be nil. It sends nothing before Run.
 func NewSender(cfg Config, api API, entries Ledger, spill Spill, misrouted Misrouted, log logrus.FieldLogger) *Sender {
 	cfg.InFlight = max(1, cfg.InFlight)
-	return &Sender{
+	s := &Sender{
 		cfg: cfg, api: api, ledger: entries, spill: spill, misrouted: misrouted, log: log,
-		in: make(chan Record), closing: make(chan struct{}), landed: make(chan *flight), done: make(chan struct{}),
+		landed: make(chan *flight), nudges: make(chan struct{}, 1),
 		shards: map[string]*shard{}, flights: map[*flight]struct{}{}, stats: Stats{PerShard: map[string]uint64{}},
 	}
+	s.room.L = &s.mu
+	return s
 }
 
-// Put hands over a record, and blocks while too much is unsent, but no longer than Run runs. The error is ErrStopped
-// once Run has returned; the record is in the spill then.
-func (s *Sender) Put(r Record) error {
-	select {
-	case s.in <- r:
-		return nil
-	case <-s.done:
-	}
-	s.locked(func() {
-		s.accept(r, time.Now())
-		s.spillAll()
-	})
-	return ErrStopped
+// Close says that nothing more will come: Run returns once all records are settled.
+func (s *Sender) Close() {
+	s.locked(func() { s.draining = true })
+	s.nudge()
 }
-
-// Close says that nothing more will come: Run returns once all records are settled. Call it once.
-func (s *Sender) Close() { close(s.closing) }
 
 // Run sends until Close was called and every record is acknowledged or spilled. It ends early, with everything
 // unacknowledged spilled, when ctx is done and when going on makes no sense: no permission, no such stream, a
 // ledger that cannot be written. The error says why.
 func (s *Sender) Run(ctx context.Context) error {
-	defer close(s.done)
+	defer s.locked(func() {
+		s.returned = true
+		s.room.Broadcast()
+	})
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	stop, closing := ctx.Done(), s.closing
-	for {
-		wake, accepting, finished := s.step(ctx)
+	for stop := ctx.Done(); ; {
+		wake, finished := s.step(ctx)
 		if finished {
 			return s.fatal
 		}
 		timer.Reset(wake)
-		in := s.in
-		if !accepting {
-			in = nil
-		}
 		select {
-		case r := <-in:
-			s.locked(func() { s.accept(r, time.Now()) })
+		case <-s.nudges:
 		case f := <-s.landed:
 			s.locked(func() { s.settle(f, time.Now()) })
-		case <-closing:
-			closing = nil
-			s.locked(func() { s.draining = true })
 		case <-timer.C:
 		case <-stop:
 			stop = nil
@@ -167,9 +148,8 @@ func (s *Sender) locked(f func()) {
 	f()
 }
 
-// step starts the calls that may start now, and says when to look again, whether there is room for more records,
-// and whether all is done.
-func (s *Sender) step(ctx context.Context) (wake time.Duration, accepting, finished bool) {
+// step starts the calls that may start now, and says when to look again and whether all is done.
+func (s *Sender) step(ctx context.Context) (wake time.Duration, finished bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -182,62 +162,13 @@ func (s *Sender) step(ctx context.Context) (wake time.Duration, accepting, finis
 			s.launchBatches(ctx, now)
 		}
 	}
+	s.untilLook = s.nextLook()
+	if s.cfg.BlockAfter > 0 {
+		s.oldestSeen = s.oldest()
+	}
+	if s.hasRoom() {
+		s.room.Signal()
+	}
 	finished = len(s.flights) == 0 && (s.fatal != nil || (s.draining && s.unsent == 0))
-	accepting = s.fatal == nil && s.unsent < maxUnsent && s.unsentBytes < maxUnsentBytes && !s.blocked(now)
-	return s.wakeAfter(now), accepting, finished
-}
-
-func (s *Sender) blocked(now time.Time) bool {
-	if s.cfg.BlockAfter == 0 || s.unsent == 0 {
-		return false
-	}
-	return now.Sub(s.oldest()) > s.cfg.BlockAfter
-}
-
-func (s *Sender) accept(r Record, now time.Time) {
-	to := s.shards[r.To.ShardID]
-	if to == nil {
-		to = newShard(r.To.ShardID, s.cfg)
-		s.shards[to.id] = to
-	}
-	s.unsent++
-	s.unsentBytes += len(r.Event.JSON)
-	if !s.cfg.Aggregate {
-		s.enqueue(to, single(r, to, r.To.ExplicitHashKey))
-		return
-	}
-	if to.open == nil {
-		to.open = newContainer(s.cfg.MaxRecordBytes)
-	}
-	s.enqueue(to, to.open.add(r, to, now)...)
-	if s.closeAt.IsZero() {
-		s.closeAt = now.Add(s.cfg.Linger)
-	}
-}
-
-func (s *Sender) enqueue(to *shard, units ...*unit) {
-	to.queue = append(to.queue, units...)
-	if !to.inBacklog && len(to.queue) > 0 {
-		to.inBacklog = true
-		s.backlog = append(s.backlog, to)
-	}
-}
-
-// closeContainers enqueues the containers that have waited long enough, or all when nothing more will come.
-func (s *Sender) closeContainers(now time.Time) {
-	if s.closeAt.IsZero() || (now.Before(s.closeAt) && !s.draining) {
-		return
-	}
-	s.closeAt = time.Time{}
-	for _, to := range s.shards {
-		if to.open == nil || len(to.open.records) == 0 {
-			continue
-		}
-		due := to.open.since.Add(s.cfg.Linger)
-		if s.draining || !now.Before(due) {
-			s.enqueue(to, to.open.close(to)...)
-		} else if s.closeAt.IsZero() || due.Before(s.closeAt) {
-			s.closeAt = due
-		}
-	}
+	return s.wakeAfter(now), finished
 }

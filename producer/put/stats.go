@@ -43,26 +43,17 @@ func (s *Sender) Stats() Stats {
 }
 
 // oldest returns when the oldest unsent record was born; the zero time if there is none.
-func (s *Sender) oldest() (born time.Time) {
-	consider := func(t time.Time) {
-		if born.IsZero() || t.Before(born) {
-			born = t
-		}
-	}
+func (s *Sender) oldest() time.Time {
+	born := s.batch.oldest
 	for f := range s.flights {
-		for _, u := range f.units {
-			consider(u.born())
-		}
-	}
-	for _, u := range s.batch.units {
-		consider(u.born())
+		born = earlier(born, f.oldest)
 	}
 	for _, to := range s.shards {
 		if len(to.queue) > 0 {
-			consider(to.queue[0].born())
+			born = earlier(born, to.queue[0].born())
 		}
 		if to.open != nil && len(to.open.records) > 0 {
-			consider(to.open.records[0].Born)
+			born = earlier(born, to.open.records[0].Born)
 		}
 	}
 	return born
