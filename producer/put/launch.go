@@ -39,14 +39,21 @@ func (s *Sender) fill(now time.Time) {
 	}
 }
 
-// launchInOrder starts one call for each shard that has none.
+// launchInOrder starts one call for each shard that has none. Who has got one goes to the end, so that all shards get
+// theirs in turn if there are more of them than calls.
 func (s *Sender) launchInOrder(ctx context.Context, now time.Time) {
+	waiting, served := s.backlog[:0], []*shard(nil)
 	for _, from := range s.backlog {
-		if u := from.head(now); u != nil && len(s.flights) < s.cfg.InFlight && from.take(now) {
-			from.busy = true
-			s.fly(ctx, []*unit{u}, u.born())
+		u := from.head(now)
+		if u == nil || len(s.flights) >= s.cfg.InFlight || !from.take(now) {
+			waiting = append(waiting, from)
+			continue
 		}
+		from.busy = true
+		served = append(served, from)
+		s.fly(ctx, []*unit{u}, u.born())
 	}
+	s.backlog = append(waiting, served...)
 	s.dropEmpty()
 }
 

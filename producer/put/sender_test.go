@@ -365,3 +365,22 @@ func TestStrictOrder(t *testing.T) {
 		}
 	})
 }
+
+// With fewer calls than shards, no shard waits until another has nothing left.
+func TestStrictOrderServesTheShardsInTurn(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 4, put.Config{StrictOrder: true, InFlight: 2}, nil)
+		if err := errors.Join(b.make(400), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		counts := map[string]int{}
+		for _, r := range b.stream.records[:100] {
+			counts[r.shardID]++
+		}
+		for _, shard := range b.stream.shards {
+			if n := counts[shard.ID]; n < 24 || n > 26 {
+				t.Fatalf("the first 100 records in the stream: %v", counts)
+			}
+		}
+	})
+}
