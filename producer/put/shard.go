@@ -4,8 +4,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
 // Full-jitter backoff: after the n-th failure in a row a shard waits a random time below
@@ -21,8 +19,8 @@ type shard struct {
 	queue     []*unit   // oldest first; what failed goes back to its front
 	notBefore time.Time // nothing of the queue is sent before: backing off, or out of tokens
 	failures  int       // in a row, each followed by a backoff
-	records   *rate.Limiter
-	bytes     *rate.Limiter
+	records   bucket
+	bytes     bucket
 	open      *container // being filled; nil without aggregation
 	inBacklog bool
 
@@ -32,20 +30,7 @@ type shard struct {
 }
 
 func newShard(id string, cfg Config) *shard {
-	return &shard{
-		id: id,
-		// A tenth of a second's records at once: enough for full batches, hardly a burst.
-		records: limiter(cfg.ShardRecords, cfg.ShardRecords/10+1),
-		// A second's bytes at once, or a record of the largest size, which otherwise could never be sent.
-		bytes: limiter(cfg.ShardBytes, max(cfg.ShardBytes, cfg.MaxRecordBytes)),
-	}
-}
-
-func limiter(perSecond, burst int) *rate.Limiter {
-	if perSecond == 0 {
-		return rate.NewLimiter(rate.Inf, 0)
-	}
-	return rate.NewLimiter(rate.Limit(perSecond), burst)
+	return &shard{id: id, records: newBucket(cfg.ShardRecords), bytes: newBucket(cfg.ShardBytes)}
 }
 
 // head returns the oldest unit if it may be sent now; the queue keeps it.
@@ -58,14 +43,12 @@ func (s *shard) head(now time.Time) *unit {
 
 // take removes the head from the queue, if there are tokens for it.
 func (s *shard) take(now time.Time) bool {
-	head := s.queue[0]
-	records, bytes := s.records.ReserveN(now, 1), s.bytes.ReserveN(now, head.bytes())
-	if wait := max(records.DelayFrom(now), bytes.DelayFrom(now)); wait > 0 {
-		records.CancelAt(now)
-		bytes.CancelAt(now)
+	if wait := max(s.records.wait(now), s.bytes.wait(now)); wait > 0 {
 		s.notBefore = now.Add(wait)
 		return false
 	}
+	s.records.take(1)
+	s.bytes.take(s.queue[0].bytes())
 	s.queue[0] = nil
 	s.queue = s.queue[1:]
 	return true
