@@ -31,7 +31,7 @@ func NewFile(path string) (*File, error) {
 	return &File{path}, nil
 }
 
-// Write appends the events and returns when they are on disk.
+// Write appends the events and returns when they are on disk. After an error none of them is.
 func (f *File) Write(events []event.Event) error {
 	var lines bytes.Buffer
 	for _, e := range events {
@@ -42,9 +42,28 @@ func (f *File) Write(events []event.Event) error {
 	if err != nil {
 		return fmt.Errorf("spill: %w", err)
 	}
-	_, err = file.Write(lines.Bytes())
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil { // closing gives up the lock
+	if err := errors.Join(appendAll(file, lines.Bytes()), file.Close()); err != nil { // closing gives up the lock
 		return fmt.Errorf("spill: %w", err)
+	}
+	return nil
+}
+
+// appendAll appends the lines and forces them to disk, or leaves the file as it was. A line that the death of a process
+// has cut short is ended first, so that the next one is no part of it.
+func appendAll(file *os.File, lines []byte) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	last := make([]byte, 1)
+	if n, _ := file.ReadAt(last, info.Size()-1); n == 1 && last[0] != '\n' {
+		lines = append([]byte{'\n'}, lines...)
+	}
+	if _, err = file.Write(lines); err == nil {
+		err = file.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, file.Truncate(info.Size()))
 	}
 	return nil
 }
@@ -52,7 +71,7 @@ func (f *File) Write(events []event.Event) error {
 // lock opens the file and locks it. If somebody took the file over in between, there is a new one to open.
 func (f *File) lock() (*os.File, error) {
 	for {
-		file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+		file, err := os.OpenFile(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
 		if err != nil {
 			return nil, err
 		}

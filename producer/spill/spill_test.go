@@ -7,9 +7,11 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"example.com/callevents/producer/spill"
@@ -87,6 +89,49 @@ func TestATakerThatDiedBetweenItsTwoNamesLeavesNothingTwice(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the events are still there: %v", err)
+	}
+}
+
+// A write that the disk has no room for leaves nothing, not even a cut line that would spoil the next event.
+func TestAFailedWriteLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spill.ndjson")
+	spilled(t, path, `{"n":1}`)
+	file, err := spill.NewFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	var unlimited syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &unlimited); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 20, Max: unlimited.Max}); err != nil {
+		t.Fatal(err)
+	}
+	err = file.Write([]event.Event{{JSON: []byte(`{"n":2}`)}, {JSON: []byte(`{"n":3}`)}})
+	if restored := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &unlimited); err == nil || restored != nil {
+		t.Fatalf("Write beyond the limit: %v; limit restored: %v", err, restored)
+	}
+	spilled(t, path, `{"n":4}`)
+	taken, text := take(t, path)
+	defer taken.Close()
+	if text != "{\"n\":1}\n{\"n\":4}\n" {
+		t.Errorf("took %q", text)
+	}
+}
+
+// A line that was cut because its process was killed cannot be mended, but the next one is a line of its own.
+func TestACutLineSpoilsNoOther(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spill.ndjson")
+	if err := os.WriteFile(path, []byte("{\"n\":1}\n{\"n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	spilled(t, path, `{"n":2}`)
+	taken, text := take(t, path)
+	defer taken.Close()
+	if !strings.HasSuffix(text, "\n{\"n\":2}\n") {
+		t.Errorf("took %q", text)
 	}
 }
 
