@@ -174,6 +174,23 @@ func TestAStoppedResendGoesOnWhereItStopped(t *testing.T) {
 	}
 }
 
+// A spill file without events, left by a write that failed, is no obstacle to the next one.
+func TestAnEmptySpillFileDoesNotHideTheNext(t *testing.T) {
+	r := newRig(t)
+	for name, text := range map[string]string{"spill.ndjson.sending": "", "spill.ndjson": r.lines(7)} {
+		if err := os.WriteFile(r.path(name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if p := r.run(0, "resend", "--rate", "max"); !strings.Contains(p.stderr.String(), "run resend again") {
+		t.Error("nobody is told that there is more")
+	}
+	r.run(0, "resend", "--rate", "max")
+	if n := len(r.ledger()); n != 7 {
+		t.Errorf("%d of 7 were put", n)
+	}
+}
+
 func TestEventsFromStandardInputAndFromAFile(t *testing.T) {
 	r := newRig(t)
 	p := r.start(r.lines(100)+"no event\n", "--input", "-", "--rate", "max")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"github.com/sirupsen/logrus"
 
@@ -34,8 +35,8 @@ func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *stat
 	defer stop()
 	go lines.Run(reading)
 	report, err := deliver(ctx, cfg, lines, lines.Rejected, log, terminal)
-	if report.Put.Calls == 0 {
-		return report, errors.Join(err, taken.Close()) // nothing happened: the file is there for the next resend
+	if report.Elapsed == 0 {
+		return report, errors.Join(err, taken.Close()) // it did not begin: the file is there for the next resend
 	}
 	rest, restErr := spillRest(reading, lines, cfg.Spill)
 	report.Put.Spilled += rest
@@ -43,7 +44,11 @@ func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *stat
 		return report, errors.Join(err, restErr, taken.Close(), fmt.Errorf("%s is kept, because not all of it could be read or put; "+
 			"remove from it what was put, or the next resend puts it again", taken.Name()))
 	}
-	return report, errors.Join(err, taken.Remove())
+	err = errors.Join(err, taken.Remove())
+	if _, absent := os.Stat(cfg.Spill); absent == nil {
+		log.WithField("file", cfg.Spill).Warn("there are spilled events: run resend again")
+	}
+	return report, err
 }
 
 // spillRest moves what a resend that ended early has not read yet back to the spill file.
