@@ -20,7 +20,7 @@ func TestWrongFlags(t *testing.T) {
 	}{
 		"many": {
 			args: []string{"--prefix", "x", "--compression", "rar", "--lease-duration", "10ms", "--log-level", "loud", "--start", "tomorrow"},
-			want: []string{`--prefix "x"`, `--compression "rar"`, "--lease-duration 10ms", "--sync-interval 1s", `log level "loud"`, `--start "tomorrow"`},
+			want: []string{`--prefix "x"`, `--compression "rar"`, "--lease-duration 10ms", "--sync-interval 1s", `--log-level "loud"`, `--start "tomorrow"`},
 		},
 		"future start":        {args: []string{"--start", "2999-01-01T00:00:00Z"}, want: []string{"not in the future"}},
 		"overlapping":         {args: []string{"--errors-prefix", "mandir-event-records/errors/"}, want: []string{"neither may contain the other"}},

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// DefaultRegion is used when the environment, the profile and the instance name none.
+// DefaultRegion is used when the environment and the profile name none. An instance is not asked for its own.
 const DefaultRegion = "eu-north-1"
 
 // Deadlines of one HTTP attempt. An attempt that exceeds one counts as failed with unknown outcome.
@@ -30,7 +30,8 @@ const (
 	responseTimeout = 5 * time.Second // from the last request byte to the first response byte
 )
 
-// Load reads the SDK's default configuration chain. The error says what could not be read.
+// Load reads the SDK's default configuration chain, and gets credentials from it once, so that a start without any
+// ends here and not at whichever call comes first. The error says what could not be read and what to do.
 func Load(ctx context.Context) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).
@@ -45,6 +46,10 @@ func Load(ctx context.Context) (aws.Config, error) {
 	}
 	if cfg.Region == "" {
 		cfg.Region = DefaultRegion
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return aws.Config{}, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "+
+			"AWS_SECRET_ACCESS_KEY, or run where a role is attached", err)
 	}
 	return cfg, nil
 }

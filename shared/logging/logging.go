@@ -5,28 +5,40 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/sirupsen/logrus"
 )
 
-// New returns a logger that writes to out. format is "text" or "json", level one of logrus's level names. The
-// standard logrus logger is set to the same, since some libraries write to it directly.
+// timeFormat has the day and the zone: a log is read weeks later, and beside those of other machines.
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// levels are all there are: one that hides errors would hide what a person must act on.
+var levels = map[string]logrus.Level{
+	"debug": logrus.DebugLevel, "info": logrus.InfoLevel, "warn": logrus.WarnLevel, "error": logrus.ErrorLevel,
+}
+
+// New returns a logger that writes to out. format is "text" or "json", level is debug, info, warn or error; the error
+// names all that is wrong. The standard logrus logger is set to the same, since some libraries write to it directly.
 func New(out io.Writer, format, level string) (*logrus.Logger, error) {
-	parsed, err := logrus.ParseLevel(level)
-	if err != nil {
-		return nil, fmt.Errorf("log level %q: use debug, info, warn or error", level)
-	}
 	var formatter logrus.Formatter
+	var wrongFormat, wrongLevel error
 	switch format {
 	case "text":
-		formatter = &logrus.TextFormatter{FullTimestamp: true, TimestampFormat: "15:04:05.000"}
+		formatter = &logrus.TextFormatter{FullTimestamp: true, TimestampFormat: timeFormat}
 	case "json":
-		formatter = &logrus.JSONFormatter{TimestampFormat: time.RFC3339Nano}
+		formatter = &logrus.JSONFormatter{TimestampFormat: timeFormat}
 	default:
-		return nil, fmt.Errorf("log format %q: use text or json", format)
+		wrongFormat = fmt.Errorf("--log-format %q: use text or json", format)
+	}
+	parsed, ok := levels[level]
+	if !ok {
+		wrongLevel = fmt.Errorf("--log-level %q: use debug, info, warn or error", level)
+	}
+	if err := errors.Join(wrongFormat, wrongLevel); err != nil {
+		return nil, err
 	}
 	log := logrus.New()
 	for _, l := range []*logrus.Logger{log, logrus.StandardLogger()} {
