@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +36,7 @@ type Config struct {
 	Prefix string `default:"mandir-event-records/" help:"Prefix of the objects, with a slash at the end."`
 
 	ErrorsPrefix string `default:"mandir-event-errors/" help:"Prefix of the dead letters, with a slash at the end."`
-	WorkerID     string `help:"Name of this instance in the lease table and the log; a random part is added, so that two processes never pass for one. Default: host and process number."`
+	WorkerID     string `placeholder:"NAME" help:"Name of this instance in the lease table and the log; a random part is added, so that two processes never pass for one. Default: host and process number."`
 	Start        string `default:"TRIM_HORIZON" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
 
 	FlushInterval time.Duration    `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
@@ -43,10 +45,10 @@ type Config struct {
 	Format        string           `default:"ndjson" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
 	Compression   string           `default:"gzip" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
 
-	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see README). At least 1s."`
+	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see docs/operations.md). At least 1s."`
 	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
 
-	HTTP string `name:"http" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Empty: off."`
+	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Default: off."`
 
 	Log `embed:""`
 }
@@ -62,13 +64,14 @@ func (c *Config) Validate() error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	for flag, value := range map[string]string{"stream": c.Stream, "app": c.App, "bucket": c.Bucket} {
-		check(value != "", "--%s must not be empty", flag)
-	}
+	check(streamName.MatchString(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
+	check(tableName.MatchString(c.App), "--app %q: use 3 to 255 letters, digits, _ . or -, as for a DynamoDB table", c.App)
+	check(c.Bucket != "", "--bucket must not be empty")
 	for flag, value := range map[string]string{"prefix": c.Prefix, "errors-prefix": c.ErrorsPrefix} {
 		check(strings.HasSuffix(value, "/") && !strings.HasPrefix(value, "/"), "--%s %q: must end with a slash and not begin with one", flag, value)
 		check(strings.IndexFunc(value, notASCII) < 0, "--%s %q: must be printable ASCII, since it stands in the objects' metadata", flag, value)
 	}
+	check(strings.IndexFunc(c.WorkerID, notASCII) < 0, "--worker-id %q: must be printable ASCII, too", c.WorkerID)
 	check(!strings.HasPrefix(c.ErrorsPrefix, c.Prefix) && !strings.HasPrefix(c.Prefix, c.ErrorsPrefix),
 		"--prefix %q and --errors-prefix %q: neither may contain the other", c.Prefix, c.ErrorsPrefix)
 	_, err := c.startAt(time.Now())
@@ -81,11 +84,18 @@ func (c *Config) Validate() error {
 	check(c.LeaseDuration >= time.Second, "--lease-duration %v: at least 1s", c.LeaseDuration)
 	check(c.SyncInterval >= 50*time.Millisecond && c.SyncInterval <= c.LeaseDuration/2,
 		"--sync-interval %v: from 50ms to half of --lease-duration (%v)", c.SyncInterval, c.LeaseDuration/2)
+	_, _, err = net.SplitHostPort(c.HTTP)
+	check(c.HTTP == "" || err == nil, "--http %q: use HOST:PORT, or :PORT for this machine alone", c.HTTP)
 	if _, err := c.logger(io.Discard); err != nil {
 		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }
+
+var (
+	streamName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`) // API reference, CreateStream
+	tableName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`) // API reference, CreateTable
+)
 
 func notASCII(r rune) bool { return r < ' ' || r > '~' }
 

@@ -36,7 +36,7 @@ func main() {
 func start(c command, name, description string, args []string) int {
 	parser := kong.Must(c, kong.Name(name), kong.Description(description), kong.DefaultEnvars("CALLEVENTS"))
 	if _, err := parser.Parse(args); err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		fmt.Fprintf(os.Stderr, "%v\n%s --help tells what there is\n", err, name)
 		return 2
 	}
 	log, err := c.logger(os.Stderr)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -38,6 +39,9 @@ func (c *redriveConfig) Validate() error {
 		if _, err := time.Parse(time.DateOnly, day); err != nil {
 			problems = append(problems, fmt.Errorf("--day %q: use a day such as 2026-01-31", day))
 		}
+	}
+	if _, err := c.logger(io.Discard); err != nil {
+		problems = append(problems, err)
 	}
 	return errors.Join(problems...)
 }

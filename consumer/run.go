@@ -22,49 +22,15 @@ import (
 	"example.com/callevents/shared/sequence"
 )
 
-// run consumes until ctx ends or something happens that only a person can mend.
+// run consumes until ctx ends or something happens that only a person can mend. The status server is there first: it
+// answers while the consumer still waits for its stream, and a port that is taken is told before anything is touched.
 func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
-	workerID := cfg.worker()
-	log := logger.WithFields(logrus.Fields{"worker_id": workerID, "stream": cfg.Stream})
+	page := newPage(cfg, cfg.worker())
+	log := logger.WithFields(logrus.Fields{"worker_id": page.workerID, "stream": cfg.Stream})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-
-	awsCfg, err := awsclient.Load(ctx)
-	if err != nil {
-		return err
-	}
-	stream, err := findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream, log)
-	if err != nil {
-		return err
-	}
-	store := warehouse.NewStore(cfg.warehouse(workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
-	if err := store.Preflight(ctx); err != nil {
-		return err
-	}
-	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
-	if err := table.Create(ctx); err != nil {
-		return err
-	}
-	if store.Former, err = locations(table.Application().Layouts); err != nil {
-		return err
-	}
-	page := newPage(cfg, workerID)
-	shards := pipeline.Config{
-		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
-		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: page.committed,
-	}
-	worker := kcl.NewWorker(cfg.kcl(workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
-		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
-	page.worker = worker
-	log.WithFields(logrus.Fields{"application": cfg.App, "warehouse": store.Location, "initial_position": table.Application().InitialPosition}).
-		Info("consumer started")
-	return serve(ctx, cfg, worker, page, registry, log)
-}
-
-// serve runs the worker, and the status server beside it until the worker has ended.
-func serve(ctx context.Context, cfg *Config, worker *kcl.Worker, page *page, registry *prometheus.Registry, log *logrus.Entry) error {
 	if cfg.HTTP == "" {
-		return worker.Run(ctx)
+		return cfg.consume(ctx, page, registry, log)
 	}
 	listener, err := status.Listen(cfg.HTTP)
 	if err != nil {
@@ -75,9 +41,42 @@ func serve(ctx context.Context, cfg *Config, worker *kcl.Worker, page *page, reg
 	group.Go(func() error { return status.New(listener, page, registry, log).Run(statusCtx) })
 	group.Go(func() error {
 		defer stopStatus()
-		return worker.Run(groupCtx)
+		return cfg.consume(groupCtx, page, registry, log)
 	})
 	return group.Wait()
+}
+
+// consume makes sure of the stream, the bucket and the lease table, and then works.
+func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus.Registry, log *logrus.Entry) error {
+	awsCfg, err := awsclient.Load(ctx)
+	if err != nil {
+		return err
+	}
+	stream, err := findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream, log)
+	if err != nil {
+		return err
+	}
+	store := warehouse.NewStore(cfg.warehouse(page.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
+	if err := store.Preflight(ctx); err != nil {
+		return err
+	}
+	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
+	if err := table.Create(ctx); err != nil {
+		return err
+	}
+	if store.Former, err = locations(table.Application().Layouts); err != nil {
+		return err
+	}
+	shards := pipeline.Config{
+		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
+		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: page.committed,
+	}
+	worker := kcl.NewWorker(cfg.kcl(page.workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
+		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
+	page.begin(worker)
+	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
+		"initial_position": table.Application().InitialPosition}).Info("consumer started")
+	return worker.Run(ctx)
 }
 
 // newPipeline makes the pipelines of the shards that leases are acquired for.
