@@ -5,5 +5,6 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 "$root/scripts/install-servers.sh"
+echo "run-local: building producer, consumer, verify" >&2
 go -C "$root" build -o .local/bin/ ./producer ./consumer ./scripts/local ./scripts/verify
 exec "$root/.local/bin/local" "$@"

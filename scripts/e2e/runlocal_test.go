@@ -65,7 +65,7 @@ func TestRunLocalVerifiesAndTheNextRunGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	var first, second int
 	t.Run("to the end of its duration", func(t *testing.T) {
-		child, out := runLocal(t, "--data", dir, "--duration", "4", "--rate", "50")
+		child, out := runLocal(t, "--data", dir, "--duration", "3", "--rate", "50") // it ends when a line of progress is due
 		first = stopped(t, child, out)
 	})
 	t.Run("to Ctrl-C", func(t *testing.T) {
@@ -94,12 +94,36 @@ func stopped(t *testing.T, child *children.Child, out *output) int {
 	if len(lines) == 0 || !strings.Contains(out.String(), "all is well") {
 		t.Fatalf("no progress or no verification in\n%s", out)
 	}
+	if strings.Contains(out.String(), "no progress known") {
+		t.Errorf("a look at the progress failed:\n%s", out)
+	}
 	last := lines[len(lines)-1]
 	if last[1] != last[2] {
 		t.Errorf("at the end: %s", last[0])
 	}
 	put, _ := strconv.Atoi(last[1])
 	return put
+}
+
+func TestRunLocalGoesOnWithoutAConsumerThatIsKilled(t *testing.T) {
+	t.Parallel()
+	child, out := runLocal(t, "--data", t.TempDir(), "--rate", "50")
+	out.await("leases consumer-1")
+	pid, err := strconv.Atoi(regexp.MustCompile(`consumer-1, process (\d+)`).FindStringSubmatch(out.String())[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	out.await("consumer-1 ended by itself: signal: killed")
+	testenv.Eventually(t, "consumer-2 does not take all shards", func() bool {
+		return regexp.MustCompile(`leases consumer-2-\w+:0,1,2,3\n`).MatchString(out.String())
+	})
+	child.Signal(syscall.SIGINT)
+	if child.Wait() == nil || !strings.Contains(out.String(), "all is well") {
+		t.Errorf("want a good verification, and an exit code that tells of the end of consumer-1:\n%s", out)
+	}
 }
 
 func TestRunLocalLeavesNothingRunningWhenItIsKilled(t *testing.T) {

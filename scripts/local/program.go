@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 
 	"example.com/callevents/shared/testenv/children"
 	"example.com/callevents/shared/testenv/servers"
@@ -63,6 +64,21 @@ func (g group) stop() {
 	}
 }
 
+// running says whether any member is.
+func (g group) running() bool { return slices.ContainsFunc(g, (*program).running) }
+
+// ended delivers each member when it has ended.
+func (g group) ended() <-chan *program {
+	ended := make(chan *program, len(g))
+	for _, p := range g {
+		go func() {
+			<-p.Ended()
+			ended <- p
+		}()
+	}
+	return ended
+}
+
 // passThrough runs a program to its end with the terminal as its output.
 func passThrough(s *servers.Set, binary string, args ...string) error {
 	cmd := exec.Command(binary, args...)
@@ -79,10 +95,14 @@ func passThrough(s *servers.Set, binary string, args ...string) error {
 	return err
 }
 
-// say prints a line of our own, beside those of the programs.
+// say prints a line of our own, beside those of the programs, which are long and many: on a terminal it stands out.
 func say(format string, args ...any) {
+	line := fmt.Sprintf(format, args...)
+	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		line = "\x1b[1m" + line + "\x1b[0m"
+	}
 	out := prefixer{name: "local"}
-	fmt.Fprintf(&out, format+"\n", args...)
+	fmt.Fprintln(&out, line)
 }
 
 // prefixer writes whole lines to standard output, each after a name.

@@ -31,36 +31,37 @@ type progress struct {
 	put      map[string]int  // records by shard
 	links    map[string]bool // object keys that are counted
 	stored   int             // records in them, dead letters included
-	objects  int             // links that have any; the first of a shard has none
 }
 
 func newProgress(s *servers.Set, ledger string) *progress {
 	return &progress{services: s, ledger: ledger, put: make(map[string]int), links: make(map[string]bool)}
 }
 
-// report prints a line at intervals until the context ends, the duration is over (0: never), or a program ends, which
-// is an error.
-func (p *progress) report(ctx context.Context, duration time.Duration, programs group) error {
+// report prints a line at intervals until the context ends, the duration is over (0: never), or there is no producer
+// or no consumer any more. The error tells which programs ended by themselves. A consumer may, or be killed to see what
+// happens: as long as there are others, they take its shards over.
+func (p *progress) report(ctx context.Context, duration time.Duration, producer *program, consumers group) (failed error) {
 	if duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, duration)
 		defer cancel()
 	}
-	ended := make(chan *program, len(programs))
-	for _, program := range programs {
-		go func() {
-			<-program.Ended()
-			ended <- program
-		}()
-	}
+	ended := append(group{producer}, consumers...).ended()
 	for tick := time.Tick(progressInterval); ; {
 		select {
 		case <-ctx.Done():
-			return nil
+			return failed
 		case program := <-ended:
-			return fmt.Errorf("%s ended by itself: %v", program.name, program.Wait()) //nolint:errorlint // nil, if it ended well
+			err := fmt.Errorf("%s ended by itself: %v", program.name, program.Wait()) //nolint:errorlint // nil, if it ended well
+			failed = errors.Join(failed, err)
+			say("%v", err)
+			if program == producer || !consumers.running() {
+				return failed
+			}
 		case <-tick:
-			say("%s", p.look(ctx))
+			if line := p.look(ctx); ctx.Err() == nil {
+				say("%s", line)
+			}
 		}
 	}
 }
@@ -76,7 +77,7 @@ func (p *progress) drain(ctx context.Context, consumers group) {
 			stored, since = p.stored, time.Now()
 			say("%s", line)
 		}
-		if p.stored >= p.total() || time.Since(since) > drainPatience || !slices.ContainsFunc(consumers, (*program).running) {
+		if p.stored >= p.total() || time.Since(since) > drainPatience || !consumers.running() {
 			return
 		}
 		select {
@@ -100,7 +101,7 @@ func (p *progress) look(ctx context.Context) string {
 		return fmt.Sprintf("no progress known: %v", err)
 	}
 	return fmt.Sprintf("put %d (%s)  warehoused %d in %d objects  leases %s",
-		p.total(), list(p.put, " ", strconv.Itoa), p.stored, p.objects, owners)
+		p.total(), list(p.put, " ", strconv.Itoa), p.stored, len(p.links), owners)
 }
 
 func (p *progress) total() (n int) {
@@ -156,9 +157,6 @@ func (p *progress) countLinks(ctx context.Context) error {
 			records, _ := strconv.Atoi(head.Metadata["records"])
 			rejected, _ := strconv.Atoi(head.Metadata["rejected"])
 			p.links[*object.Key] = true
-			if records+rejected > 0 {
-				p.objects++
-			}
 			p.stored += records + rejected
 		}
 	}

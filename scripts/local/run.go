@@ -65,12 +65,13 @@ func run(ctx context.Context, cfg Config) error {
 			return err
 		}
 		consumers = append(consumers, c)
-		say("%s shows its state on http://%s/", name, http)
+		say("%s, process %d, shows its state on http://%s/", name, c.Pid(), http)
 	}
 	say("objects: %s", services.Objects(bucket, prefix))
+	say("to look at the servers from another shell: source %s", variables(cfg.Data))
 
 	watch := newProgress(services, ledger)
-	failed := watch.report(ctx, cfg.duration(), append(group{producer}, consumers...))
+	failed := watch.report(ctx, cfg.duration(), producer, consumers)
 	say("stopping: producer first")
 	producer.stop()
 	watch.drain(context.WithoutCancel(ctx), consumers)

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"example.com/callevents/shared/testenv/servers"
@@ -22,11 +24,25 @@ func startServices(ctx context.Context, cfg Config) (*servers.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (see the logs in %s)", err, cfg.Data)
 	}
-	if err := set.CreateBucket(ctx, bucket); err != nil {
+	if err := errors.Join(set.CreateBucket(ctx, bucket), writeVariables(cfg.Data, set.Endpoints())); err != nil {
 		set.Stop()
 		return nil, err
 	}
 	return set, nil
+}
+
+// variables is a file for another shell, from which any AWS program can then look at the servers.
+func variables(dir string) string { return filepath.Join(dir, "aws.sh") }
+
+func writeVariables(dir string, at servers.Endpoints) error {
+	var lines strings.Builder
+	for _, variable := range at.Variables() {
+		fmt.Fprintf(&lines, "export %s\n", variable)
+	}
+	if err := os.WriteFile(variables(dir), []byte(lines.String()), 0o644); err != nil {
+		return fmt.Errorf("write variables: %w", err)
+	}
+	return nil
 }
 
 // lock keeps a second run away from the directory; it is given back when the process ends, however it ends.

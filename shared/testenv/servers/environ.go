@@ -20,8 +20,11 @@ type Endpoints struct{ Kinesis, DynamoDB, S3 string }
 
 // Environ returns this process's environment with AWS configured for the endpoints, and with nothing else in it that
 // AWS programs or ours would read: a profile or a flag that a person has set elsewhere.
-func (e Endpoints) Environ() []string {
-	return append(environ(),
+func (e Endpoints) Environ() []string { return append(environ(), e.Variables()...) }
+
+// Variables returns what points an AWS program to the endpoints, as NAME=value.
+func (e Endpoints) Variables() []string {
+	return append(access(),
 		"AWS_ENDPOINT_URL_KINESIS="+e.Kinesis,
 		"AWS_ENDPOINT_URL_DYNAMODB="+e.DynamoDB,
 		"AWS_ENDPOINT_URL_S3="+e.S3,
@@ -29,15 +32,18 @@ func (e Endpoints) Environ() []string {
 }
 
 func environ() []string {
-	inherited := slices.DeleteFunc(os.Environ(), func(v string) bool {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
 		return strings.HasPrefix(v, "AWS_") || strings.HasPrefix(v, "CALLEVENTS_")
 	})
-	return append(inherited,
-		"AWS_ACCESS_KEY_ID="+AccessKey,
-		"AWS_SECRET_ACCESS_KEY="+SecretKey,
-		"AWS_REGION="+Region,
+}
+
+func access() []string {
+	return []string{
+		"AWS_ACCESS_KEY_ID=" + AccessKey,
+		"AWS_SECRET_ACCESS_KEY=" + SecretKey,
+		"AWS_REGION=" + Region,
 		"AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=/dev/null",
 		"AWS_SHARED_CREDENTIALS_FILE=/dev/null",
-	)
+	}
 }

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -139,7 +140,7 @@ func (s *Server) start(ctx context.Context) error {
 
 func (s *Server) launch() (*process, error) {
 	cmd := s.kind.command(s.opts, s.addr)
-	cmd.Env = append(environ(), s.kind.environ(s.addr)...)
+	cmd.Env = slices.Concat(environ(), access(), s.kind.environ(s.addr))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the parent, which stops its children in order
 	if s.opts.Output != nil {
 		cmd.Stderr = s.opts.Output
