@@ -6,10 +6,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -27,6 +30,20 @@ type Config struct {
 	Ledger       *os.File `help:"File that the producer wrote with its --ledger. Without it or --stream, lost records and their order cannot be checked."`
 	Stream       string   `help:"Stream to compare with, record by record: the exact way to find what is lost, duplicated or out of order, as long as its retention holds the records. For an application that started at TRIM_HORIZON. Stop the producer before."`
 	JSON         bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
+}
+
+// Validate reports every problem at once. Kong calls it after parsing.
+func (c *Config) Validate() error {
+	var problems []error
+	if c.Bucket == "" {
+		problems = append(problems, errors.New("--bucket must not be empty"))
+	}
+	for _, prefix := range slices.Concat(c.Prefix, c.ErrorsPrefix) {
+		if !strings.HasSuffix(prefix, "/") {
+			problems = append(problems, fmt.Errorf("prefix %q: must end with a slash", prefix))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 func main() {
@@ -80,7 +97,11 @@ func verify(ctx context.Context, cfg Config, progress func(warehouse.Report)) (w
 			return warehouse.Report{}, err
 		}
 	}
-	return warehouse.Verify(ctx, awsclient.S3(awsConfig), v)
+	report, err := warehouse.Verify(ctx, awsclient.S3(awsConfig), v)
+	if err == nil && report.Objects == 0 && v.Ledger == nil && v.Source == nil {
+		err = fmt.Errorf("no objects in %v: are --bucket and --prefix right?", v.Locations)
+	}
+	return report, err
 }
 
 func locations(bucket string, prefixes []string) (list []warehouse.Location) {

@@ -117,11 +117,17 @@ func TestExitCodesAndOutput(t *testing.T) {
 }
 
 func TestWhatCannotBeFoundOut(t *testing.T) {
-	newWarehouse(t)
+	client, _ := newWarehouse(t)
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("other")}); err != nil {
+		t.Fatal(err)
+	}
 	for name, args := range map[string][]string{
 		"no such bucket": {"--bucket", "absent"},
 		"no such ledger": {"--ledger", "/absent"},
 		"no such flag":   {"--nothing"},
+		"no objects":     {"--bucket", "other"},
+		"half a prefix":  {"--prefix", "r"},
+		"empty bucket":   {"--bucket", ""},
 	} {
 		if code, out, errOut := run(t, args...); code != 2 || out != "" || !strings.HasPrefix(errOut, "verify: ") {
 			t.Errorf("%s: code %d, %q, %q", name, code, out, errOut)

@@ -48,8 +48,8 @@ func Load(ctx context.Context) (aws.Config, error) {
 		cfg.Region = DefaultRegion
 	}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
-		return aws.Config{}, fmt.Errorf("find AWS credentials: %w; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "+
-			"AWS_SECRET_ACCESS_KEY, or run where a role is attached", err)
+		return aws.Config{}, fmt.Errorf("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "+
+			"AWS_SECRET_ACCESS_KEY, or run where a role is attached: %w", err)
 	}
 	return cfg, nil
 }
