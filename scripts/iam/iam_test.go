@@ -3,8 +3,12 @@ package iam_test
 
 import (
 	"encoding/json"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -81,6 +85,89 @@ func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
 			t.Errorf("%s: %d resources, want %d", file, len(got), len(want))
 		}
 	}
+}
+
+// Where the calls are that a policy must allow, below the root. The longest match decides.
+var sources = map[string]string{
+	"producer/": "producer.json", "consumer/": "consumer.json",
+	"consumer/redrive/": "operator.json", "consumer/warehouse/verify": "operator.json", "scripts/verify/": "operator.json",
+}
+
+// The calls that only some flags of the producer make; docs/operations.md names them.
+var optional = []string{"kinesis:IncreaseStreamRetentionPeriod", "kinesis:ListTagsForStream", "kinesis:PutRecord", "kinesis:StartStreamEncryption"}
+
+func TestPoliciesAllowTheCallsThatAreInTheCode(t *testing.T) {
+	docs, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, calls := range calls(t) {
+		var allowed []string
+		for _, s := range read(t, file) {
+			allowed = append(allowed, s.Action...)
+		}
+		for _, call := range calls {
+			_, name, _ := strings.Cut(call, ":")
+			if slices.Contains(optional, call) && file == "producer.json" {
+				if !strings.Contains(string(docs), name) {
+					t.Errorf("docs/operations.md does not say which flag needs %s", name)
+				}
+			} else if !slices.Contains(allowed, call) {
+				t.Errorf("%s does not allow %s", file, call)
+			}
+		}
+		for _, action := range allowed {
+			if !slices.Contains(calls, action) {
+				t.Errorf("%s allows %s, which nothing calls", file, action)
+			}
+		}
+	}
+}
+
+var input = regexp.MustCompile(`\b(kinesis|dynamodb|s3)\.(\w+)Input\{`)
+
+// calls finds the inputs of SDK calls in the programs, and returns the actions that they need, by policy.
+func calls(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	root := os.DirFS("../..")
+	for _, dir := range []string{"producer", "consumer", "scripts/verify"} {
+		err := fs.WalkDir(root, dir, func(path string, _ fs.DirEntry, err error) error {
+			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			code, err := fs.ReadFile(root, path)
+			for _, call := range input.FindAllStringSubmatch(string(code), -1) {
+				found[policyOf(path)] = append(found[policyOf(path)], action(call[1], call[2]))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+func policyOf(path string) (policy string) {
+	longest := 0
+	for prefix, file := range sources {
+		if strings.HasPrefix(path, prefix) && len(prefix) > longest {
+			policy, longest = file, len(prefix)
+		}
+	}
+	return policy
+}
+
+// action is a call's name, but for two of S3's.
+func action(service, call string) string {
+	switch call {
+	case "HeadObject":
+		call = "GetObject"
+	case "ListObjectsV2":
+		call = "ListBucket"
+	}
+	return service + ":" + call
 }
 
 func read(t *testing.T, file string) []statement {
