@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,8 +43,11 @@ func newCatalog(client *kinesis.Client, stream string, log *logrus.Entry) *catal
 	return &catalog{client: client, stream: stream, log: log, ask: make(chan struct{}, 1)}
 }
 
-// run lists the shards until ctx ends. A stream that does not exist any more is an error; every other failure
-// leaves the last good listing standing.
+// errRecreated means that the stream is another one under its old name: no position of ours means anything in it.
+var errRecreated = errors.New("stream was deleted and made again under its name")
+
+// run lists the shards until ctx ends. A stream that does not exist any more, or is another one, is an error; every
+// other failure leaves the last good listing standing.
 func (c *catalog) run(ctx context.Context) error {
 	for {
 		pause := listEvery + time.Duration(rand.Int64N(int64(listEvery/10)))
@@ -51,6 +55,9 @@ func (c *catalog) run(ctx context.Context) error {
 			var gone *types.ResourceNotFoundException
 			if errors.As(err, &gone) {
 				return fmt.Errorf("stream %s does not exist any more: %w", c.stream, err)
+			}
+			if errors.Is(err, errRecreated) {
+				return fmt.Errorf("%s: %w", c.stream, err)
 			}
 			if ctx.Err() == nil {
 				c.log.WithError(err).Warn("shards not listed, trying again")
@@ -98,6 +105,10 @@ func (c *catalog) list(ctx context.Context) error {
 		leases[i] = lease.Shard{ID: aws.ToString(s.ShardId), Parents: parents(s)}
 	}
 	c.mu.Lock()
+	if recreated(c.shards, shards) {
+		c.mu.Unlock()
+		return errRecreated
+	}
 	grown := len(shards) != len(c.shards)
 	c.shards, c.leases, c.at = shards, leases, time.Now()
 	c.mu.Unlock()
@@ -106,6 +117,18 @@ func (c *catalog) list(ctx context.Context) error {
 		c.changed()
 	}
 	return nil
+}
+
+// recreated reports that a shard begins elsewhere than it did: names repeat, sequence numbers do not.
+func recreated(before, now []types.Shard) bool {
+	starts := make(map[string]string, len(before))
+	for _, s := range before {
+		starts[aws.ToString(s.ShardId)] = aws.ToString(s.SequenceNumberRange.StartingSequenceNumber)
+	}
+	return slices.ContainsFunc(now, func(s types.Shard) bool {
+		start, known := starts[aws.ToString(s.ShardId)]
+		return known && start != aws.ToString(s.SequenceNumberRange.StartingSequenceNumber)
+	})
 }
 
 func parents(s types.Shard) (ids []string) {

@@ -46,10 +46,10 @@
 //	13  checkpoints inside a container                     cuts between sequence numbers only      pipeline.TestEveryRuleIsNeeded
 //	14  failed and hanging reads                           empty page, deadline, new iterator      TestFailingReadsAreOutlasted, TestHangingReadEndsWithTheProcess, TestExpiredIteratorIsReplacedAfterTheLastRecord
 //	15  noise                                              own pace; the library logs at Debug     TestQuickStartQuietRest
-//	16  an incomplete listing deletes a row                complete listings; rows of live shards  TestListingThatLacksAShardCostsNothing, lease.TestRowOfALiveShardIsNeverDeleted
+//	16  an incomplete listing deletes a row                complete listings; rows of live shards  TestListingThatLacksAShardCostsNothing, TestListingInPiecesIsAwaited, lease.TestRowOfALiveShardIsNeverDeleted
 //	                                                       stay; one session per shard
 //	17  the table: not awaited, provisioned, one page      own table handling                      lease.TestTableContract, lease.TestTableIsBilledOnDemand, lease.TestTableThatCannotBeDescribedIsNotCreated
-//	18  panics                                             recover; defaults for absent fields     TestPanicInThePipelineStopsOnlyThatShard, TestAnswerWithoutMillisBehindLatest
+//	18  panics                                             recover; defaults for absent fields     TestPanicInThePipelineStopsOnlyThatShard, TestPanicWhileAShardDrainsStopsOnlyThatShard, TestAnswerWithoutMillisBehindLatest
 //	19  shutdown hangs                                     one Worker per life; bounded drain      TestHangingS3BlocksNeitherRenewalNorExit, TestHangingReadEndsWithTheProcess
 //	20  renewal begins after Initialize                    it begins at the acquisition            TestSlowStartOfAShardKeepsItsLease
 package kcl

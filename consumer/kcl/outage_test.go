@@ -31,6 +31,9 @@ func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
 		"table applies, answers are lost": func(r *rig) func() {
 			return r.dynamodb.Add(faults.Rule{Operation: "UpdateItem", Share: 0.5, Fault: faults.Lose(faults.Drop())}).Remove
 		},
+		"table applies, answers never come": func(r *rig) func() {
+			return r.dynamodb.Add(faults.Rule{Operation: "UpdateItem", Share: 0.5, Fault: faults.Lose(faults.Hang())}).Remove
+		},
 		"stream is down": func(r *rig) func() { r.kinesis.Down(); return func() { _ = r.kinesis.Up() } },
 		"bucket is down": func(r *rig) func() { r.s3.Down(); return func() { _ = r.s3.Up() } },
 		"bucket refuses": func(r *rig) func() { return r.s3.Add(faults.Rule{Fault: faults.XMLError(503, "SlowDown")}).Remove },
@@ -45,6 +48,7 @@ func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, 2)
+			r.lease = 3 * time.Second
 			a := r.run("a")
 			a.holds(2)
 			r.put(50)
@@ -63,6 +67,7 @@ func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
 // is lost or repeated.
 func TestLeaseTableDeletedWhileRunning(t *testing.T) {
 	r := newRig(t, 4)
+	r.lease = 3 * time.Second
 	a, b := r.run("a"), r.run("b")
 	a.holds(2)
 	b.holds(2)
@@ -79,4 +84,24 @@ func TestLeaseTableDeletedWhileRunning(t *testing.T) {
 	if row := r.row("shardId-000000000000"); row.Owner == "" || row.Counter > 50 {
 		t.Errorf("row %+v", row)
 	}
+}
+
+// No service answers any more, and the worker ends all the same. Seen to fail with a drain that has no deadline.
+func TestWorkerEndsWhenNothingAnswers(t *testing.T) {
+	r := newRig(t, 2)
+	r.lease, r.flush = 3*time.Second, time.Hour
+	a := r.run("a")
+	a.holds(2)
+	r.put(50)
+	r.read(50, a)
+	for _, proxy := range []*faults.Proxy{r.kinesis, r.dynamodb, r.s3} {
+		defer proxy.Add(faults.Rule{Fault: faults.Hang()}).Remove()
+	}
+	a.stop()
+	for _, proxy := range []*faults.Proxy{r.kinesis, r.dynamodb, r.s3} {
+		proxy.Clear()
+	}
+	r.flush = 300 * time.Millisecond
+	r.run("b")
+	r.verify()
 }

@@ -37,11 +37,11 @@ type rig struct {
 	stream string
 	app    string
 	bucket string
-	start  time.Time // initial position
-	lease  time.Duration
+	start  time.Time     // initial position
+	lease  time.Duration // so long that no lease is lost on a busy machine; tests of expiry set it shorter
 	flush  time.Duration
 
-	onCommit func() // called for every link, if set
+	onCommit func(records int) // called for every link, if set
 
 	kinesis, dynamodb, s3 *faults.Proxy
 	client                *kinesis.Client // past the proxy, as are the next two
@@ -56,7 +56,7 @@ type rig struct {
 func newRig(t testing.TB, shards int) *rig {
 	r := &rig{
 		t: t, stream: testenv.Stream(t, shards), app: testenv.Name(t, "app"), bucket: testenv.Bucket(t),
-		lease: 3 * time.Second, flush: 300 * time.Millisecond, client: testenv.KinesisClient(t),
+		lease: 10 * time.Second, flush: 300 * time.Millisecond, client: testenv.KinesisClient(t),
 		objects: testenv.S3Client(t),
 	}
 	r.rows = lease.NewDynamoDB(testenv.DynamoDBClient(t), r.app, lease.Application{})
@@ -130,7 +130,7 @@ func (r *rig) run(id string) *node {
 	shards := pipeline.Config{Stream: r.stream, FlushInterval: r.flush, FlushBytes: 1 << 20, Store: store,
 		Metrics: pipeline.NewMetrics(n.registry), Log: log}
 	if r.onCommit != nil {
-		shards.OnCommit = func(warehouse.Link, int) { r.onCommit() }
+		shards.OnCommit = func(l warehouse.Link, _ int) { r.onCommit(l.Records) }
 	}
 	n.worker = kcl.NewWorker(kcl.Config{
 		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(), Grace: r.lease,

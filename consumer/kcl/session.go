@@ -62,8 +62,18 @@ const failurePause = time.Second
 // errLeave ends a session whose lease is to be handed over, released or is lost.
 var errLeave = errors.New("lease is being left")
 
+// recovered is deferred where the pipeline may panic: the session fails, not the process.
+func (s *session) recovered(err *error) {
+	if p := recover(); p != nil {
+		s.failed = fmt.Errorf("panic: %v", p)
+		*err = s.failed
+		s.log.WithFields(logrus.Fields{"panic": p, "stack": string(debug.Stack())}).Error("shard stopped by a panic")
+	}
+}
+
 // next returns the next page, or why the session ends.
-func (s *session) next() (*kinesis.GetRecordsOutput, error) {
+func (s *session) next() (page *kinesis.GetRecordsOutput, err error) {
+	defer s.recovered(&err)
 	if s.failed != nil {
 		return nil, s.failed
 	}
@@ -73,7 +83,7 @@ func (s *session) next() (*kinesis.GetRecordsOutput, error) {
 	if err := s.open(); err != nil {
 		return s.outcome(emptyPage(), err)
 	}
-	page, err := s.reader.page(s.read, s.shard.Position())
+	page, err = s.reader.page(s.read, s.shard.Position())
 	if err == nil && page.NextShardIterator == nil {
 		return s.lastPage(page)
 	}
@@ -131,14 +141,9 @@ func (s *session) outcome(page *kinesis.GetRecordsOutput, err error) (*kinesis.G
 	return page, nil
 }
 
-// process takes a page. A panic fails the session, not the process.
+// process takes a page.
 func (s *session) process(records []types.Record) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.failed = fmt.Errorf("panic while processing: %v", p)
-			s.log.WithFields(logrus.Fields{"panic": p, "stack": string(debug.Stack())}).Error("shard stopped by a panic")
-		}
-	}()
+	defer s.recovered(&s.failed)
 	if s.failed != nil || !s.opened {
 		return
 	}
@@ -152,6 +157,7 @@ func (s *session) process(records []types.Record) {
 
 // finish marks a closed shard as read to its end.
 func (s *session) finish() {
+	defer s.recovered(&s.failed)
 	if s.failed == nil {
 		s.failed = s.shard.Finish(s.work)
 	}
@@ -161,9 +167,7 @@ func (s *session) finish() {
 func (s *session) end() {
 	defer s.close()
 	started := time.Now()
-	if s.failed == nil && s.opened && s.work.Err() == nil {
-		s.failed = s.shard.Drain(s.work)
-	}
+	s.drain()
 	if s.failed != nil && !isLost(s.failed) {
 		s.log.WithError(s.failed).Warn("shard left before everything was committed, it is read again from the last link")
 		_ = sleepUntil(s.read, started.Add(failurePause)) // before anybody tries again
@@ -174,6 +178,13 @@ func (s *session) end() {
 		s.log.WithError(err).Warn("lease not released, it expires")
 	}
 	s.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Debug("shard left")
+}
+
+func (s *session) drain() {
+	defer s.recovered(&s.failed)
+	if s.failed == nil && s.opened && s.work.Err() == nil {
+		s.failed = s.shard.Drain(s.work)
+	}
 }
 
 func isLost(err error) bool { return errors.Is(err, lease.ErrLost) || errors.Is(err, pipeline.ErrLost) }

@@ -249,6 +249,8 @@ func (m *Manager) withdrawClaims(ctx context.Context) error {
 		}
 	}
 	m.mu.Unlock()
+	ctx, cancel := m.call(ctx) // one for all: a claim that stays goes stale
+	defer cancel()
 	for _, row := range mine {
 		if err := m.table.Claim(ctx, row, ""); err != nil && !errors.Is(err, ErrRefused) {
 			return err
