@@ -82,10 +82,11 @@ func (p *pipeline) producer(rate, count int) program {
 }
 
 // consumer uses short intervals, so that many objects are cut and leases move while the records flow.
-func (p *pipeline) consumer(name string) program {
-	return p.start(name, testenv.Build(p, "./consumer"), "--stream", p.stream, "--app", p.app, "--worker-id", name,
+func (p *pipeline) consumer(name string, more ...string) program {
+	args := []string{"--stream", p.stream, "--app", p.app, "--worker-id", name,
 		"--bucket", p.bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix,
-		"--flush-interval", "500ms", "--lease-duration", "3s", "--sync-interval", "200ms")
+		"--flush-interval", "500ms", "--lease-duration", "3s", "--sync-interval", "200ms"}
+	return p.start(name, testenv.Build(p, "./consumer"), append(args, more...)...)
 }
 
 // terminate sends SIGTERM and wants a clean exit.
