@@ -21,6 +21,9 @@ func TestFailedRenewalsInsideTheTrustWindowAreInvisible(t *testing.T) {
 	n := r.run("a")
 	n.holds(2)
 	r.put(100)
+	testenv.Eventually(t, "no checkpoint", func() bool { // which would be tried again in the renewals' place
+		return r.row("shardId-000000000000").Checkpoint != "" && r.row("shardId-000000000001").Checkpoint != ""
+	})
 	failing := r.dynamodb.Add(faults.Rule{Operation: "UpdateItem", Times: 8, Fault: faults.JSONError(500, "InternalServerError")})
 	testenv.Eventually(t, "no renewal failed", func() bool { return failing.Hits() == 8 })
 	r.put(100)

@@ -32,7 +32,7 @@ type Lease struct {
 	mu       sync.Mutex // guards what follows
 	row      Row        // as last written or read; changes only during a write
 	deadline time.Time
-	claimant string // "" unless leave was closed for a claim
+	claimant string // whom the lease goes to, as far as known
 	leave    chan struct{}
 	done     chan struct{}
 	renewed  chan struct{} // capacity 1: a checkpoint was written, count from there
@@ -159,8 +159,11 @@ func (l *Lease) keep(ctx context.Context) {
 			continue
 		case <-timer.C:
 		}
-		for l.renew(ctx) != nil && l.wait(ctx, l.manager.cfg.retryPause()) {
-			l.log.Warn("lease renewal failed, trying again inside the trust window")
+		for err := l.renew(ctx); err != nil && !errors.Is(err, ErrLost); err = l.renew(ctx) {
+			l.log.WithError(err).Warn("lease not renewed, trying again inside the trust window")
+			if !l.wait(ctx, l.manager.cfg.retryPause()) {
+				break
+			}
 		}
 	}
 }
@@ -219,7 +222,7 @@ func (l *Lease) wait(ctx context.Context, pause time.Duration) bool {
 	return time.Now().Before(deadline)
 }
 
-// askToLeave closes Leave, once. claimant is "" when the process stops.
+// askToLeave closes Leave, once. claimant is who gets the lease, or has it already; "" when the process stops.
 func (l *Lease) askToLeave(claimant string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -209,11 +209,14 @@ func (m *Manager) ended(l *Lease, reason lostReason, claimant string) {
 	row := l.Row()
 	entry := l.log.WithFields(logrus.Fields{"reason": reason, "lease_counter": row.Counter, "checkpoint": row.Checkpoint,
 		"held_ms": time.Since(l.since).Milliseconds()})
+	if claimant != "" {
+		entry = entry.WithField("to", claimant)
+	}
 	switch {
 	case reason != lostReleased:
 		entry.Warn("lease lost")
 	case claimant != "":
-		entry.WithField("to", claimant).Info("lease handed over")
+		entry.Info("lease handed over")
 	default:
 		entry.Info("lease released")
 	}

@@ -67,24 +67,25 @@ func TestNoLeaseMovesOnceBalanced(t *testing.T) {
 	})
 }
 
-// The crash comes at different times after the last renewal. Seen to fail when leases never expire or expire late, and
-// when the table is looked at only once in a lease duration.
+// The crash comes at different times after the last renewal, and that at different times before the other's next look.
+// Seen to fail when leases never expire or expire late, and when the table is looked at only once in a lease duration.
 func TestCrashedWorkerIsReplacedAfterTheLeaseDuration(t *testing.T) {
-	for second := range 10 {
+	var longest time.Duration
+	for instant := range 50 {
 		synctest.Test(t, func(t *testing.T) {
 			c := newCluster(t, 4)
 			c.start("a")
 			b := c.start("b")
 			c.settle(10 * time.Second)
-			time.Sleep(time.Duration(10+second) * time.Second)
+			time.Sleep(10*time.Second + time.Duration(instant)*200*time.Millisecond)
 			c.crash(b)
-			if took := c.settle(25 * time.Second); took > c.lease.Duration+c.lease.Duration/5+2*c.lease.SyncInterval {
-				t.Errorf("took %v", took)
-			} else {
-				t.Logf("all shards held again after %v", took)
-			}
+			longest = max(longest, c.settle(25*time.Second))
 			c.finish()
 		})
+	}
+	t.Logf("all shards held again after at most %v", longest)
+	if longest > 12*time.Second+100*time.Millisecond { // the lease duration, and the time between two looks at rest
+		t.Error("too late")
 	}
 }
 

@@ -67,6 +67,7 @@ func (l *Lease) settle(ctx context.Context, set Set, cause error) (Row, error) {
 		return Row{}, errors.Join(cause, err)
 	case now.Owner != l.manager.cfg.WorkerID:
 		l.manager.metrics.fenced.Inc()
+		l.askToLeave(now.Owner)
 		l.end(lostFenced)
 		return Row{}, ErrLost
 	case now.version() == l.row.version():
