@@ -77,6 +77,7 @@ func (s *Shard) repaired(ctx context.Context) error {
 	if err := s.cfg.Store.PutDeadLetters(ctx, link, s.batch); err != nil {
 		return s.lost(err)
 	}
+	s.countRejected()
 	s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": s.batch.Rejected()}).Info("dead letters restored")
 	s.begin(link.Next())
 	return s.progress(ctx, link)
@@ -126,12 +127,17 @@ func (s *Shard) committed(link warehouse.Link, why cause, took time.Duration) {
 		s.cfg.OnCommit(link, s.batch.BodyBytes())
 	}
 	m.flushes.WithLabelValues(string(why)).Inc()
-	for reason, n := range s.rejected {
-		m.rejected.WithLabelValues(string(reason)).Add(float64(n))
-	}
+	s.countRejected()
 	s.log.WithFields(logrus.Fields{"object_key": link.Key(), "records": link.Records, "rejected": link.Rejected,
 		"bytes": s.batch.BodyBytes(), "sequence_number": link.Last, "cause": why, "elapsed_ms": took.Milliseconds()}).
 		Info("link committed")
+}
+
+// countRejected counts the dead letters that were stored.
+func (s *Shard) countRejected() {
+	for reason, n := range s.rejected {
+		s.cfg.Metrics.rejected.WithLabelValues(string(reason)).Add(float64(n))
+	}
 }
 
 // whileLeased ends the context with the lease.

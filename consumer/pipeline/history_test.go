@@ -167,28 +167,6 @@ func (w *world) tamper(arg byte) {
 	w.log("-  row: %+v", w.row)
 }
 
-// relayout stops all workers, so that none of their requests is on its way, and has those to come write elsewhere or
-// otherwise.
-func (w *world) relayout(arg int) {
-	w.stopAll()
-	if arg%2 == 0 { // they came through after all
-		for _, r := range w.network.lateRequests() {
-			w.network.deliver(r)
-		}
-	}
-	w.network.late = nil
-	w.layout = arg % len(layouts)
-	w.log("-  layout: %+v", layouts[w.layout])
-}
-
-// stopAll kills all workers.
-func (w *world) stopAll() {
-	for _, v := range w.workers {
-		v.kill()
-	}
-	w.wait()
-}
-
 // settle ends the faults: everybody but a new owner dies, requests on their way arrive or not, and the owner reads
 // the shard to its end.
 func (w *world) settle() error {

@@ -43,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		skipped:   counter("records_skipped_total", "User records of containers that belong to another shard, which has them too."),
 		committed: counter("records_committed_total", "Lines in the links that this worker committed."),
 		rejected: counters("records_rejected_total", "reason",
-			"Dead letters of the links that this worker committed, by reason.", reasons...),
+			"Dead letters that this worker stored, by reason: those of its links, and those it restored.", reasons...),
 		bytes:   counter("object_bytes_total", "Size of the links that this worker committed, as stored."),
 		objects: counter("objects_total", "Links that this worker committed."),
 		adopted: counter("adopted_links_total", "Links of other writers, found where this worker was about to commit."),

@@ -236,6 +236,28 @@ const (
 	fateHang      // answered with a time-out, and perhaps applied later
 )
 
+// relayout stops all workers, so that none of their requests is on its way, and has those to come write elsewhere or
+// otherwise.
+func (w *world) relayout(arg int) {
+	w.stopAll()
+	if arg%2 == 0 { // they came through after all
+		for _, r := range w.network.lateRequests() {
+			w.network.deliver(r)
+		}
+	}
+	w.network.late = nil
+	w.layout = arg % len(layouts)
+	w.log("-  layout: %+v", layouts[w.layout])
+}
+
+// stopAll kills all workers.
+func (w *world) stopAll() {
+	for _, v := range w.workers {
+		v.kill()
+	}
+	w.wait()
+}
+
 // wait lets everybody run until nobody can without the driver.
 func (w *world) wait() { synctest.Wait() }
 
