@@ -22,7 +22,7 @@ type Record struct {
 
 // Split takes a container apart that was read from a shard with that hash key range, and yields every user record
 // in order, those with a [Reason] included. ok is false if data is no container but an ordinary record. Beyond the
-// key tables (24 bytes per key) it needs no memory, however large the container.
+// key tables (4 bytes per key) it needs no memory, however large the container.
 func Split(data []byte, shard hashkey.Range) (records iter.Seq[Record], ok bool) {
 	msg, ok := message(data)
 	if !ok {
@@ -38,14 +38,15 @@ func Split(data []byte, shard hashkey.Range) (records iter.Seq[Record], ok bool)
 // container is a message that parses as a whole.
 type container struct {
 	msg              []byte
-	partitionKeys    [][]byte
-	explicitHashKeys [][]byte
+	partitionKeys    []uint32 // where each begins in msg
+	explicitHashKeys []uint32
 }
 
 // parse reads the key tables and checks every user record's wire format, so that the second pass cannot fail.
 func parse(msg []byte) (c container, reason Reason) {
 	c.msg, reason = msg, Empty
 	for rest := msg; len(rest) > 0; {
+		at := uint32(len(msg) - len(rest))
 		var f field
 		var ok bool
 		if f, rest, ok = next(rest); !ok {
@@ -53,9 +54,9 @@ func parse(msg []byte) (c container, reason Reason) {
 		}
 		switch {
 		case f.is(fieldPartitionKeys, protowire.BytesType):
-			c.partitionKeys = append(c.partitionKeys, f.bytes)
+			c.partitionKeys = append(c.partitionKeys, at)
 		case f.is(fieldExplicitHashKeys, protowire.BytesType):
-			c.explicitHashKeys = append(c.explicitHashKeys, f.bytes)
+			c.explicitHashKeys = append(c.explicitHashKeys, at)
 		case f.is(fieldRecords, protowire.BytesType):
 			if _, ok := parseEntry(f.bytes); !ok {
 				return c, BadProtobuf
@@ -93,13 +94,13 @@ const (
 
 // resolve looks up the keys of r and judges it.
 func (c container) resolve(r *Record, e entry, shard hashkey.Range) Reason {
-	partitionKey, ok := e.partitionKey.in(c.partitionKeys)
+	partitionKey, ok := c.key(c.partitionKeys, e.partitionKey)
 	if !ok || len(partitionKey) > utf8.UTFMax*maxPartitionKeyChars || utf8.RuneCount(partitionKey) > maxPartitionKeyChars {
 		return NoPartitionKey
 	}
 	r.PartitionKey = partitionKey
 	if e.explicitHashKey.set {
-		explicitHashKey, ok := e.explicitHashKey.in(c.explicitHashKeys)
+		explicitHashKey, ok := c.key(c.explicitHashKeys, e.explicitHashKey)
 		if !ok || len(explicitHashKey) > maxHashKeyDigits {
 			return BadHashKey
 		}
@@ -138,11 +139,13 @@ type index struct {
 	set   bool
 }
 
-func (i index) in(table [][]byte) ([]byte, bool) {
+// key looks a key up in its table.
+func (c container) key(table []uint32, i index) ([]byte, bool) {
 	if !i.set || i.value >= uint64(len(table)) {
 		return nil, false
 	}
-	return table[i.value], true
+	f, _, _ := next(c.msg[table[i.value]:])
+	return f.bytes, true
 }
 
 // parseEntry reads one user record. Of a field that is there twice the last counts, as in every protobuf parser.

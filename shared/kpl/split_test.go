@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/md5"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -187,6 +188,21 @@ func TestBadUserRecordsLeaveTheirNeighboursAlone(t *testing.T) {
 	absent := contain([]byte("\x0a\x01p\x1a\x06\x1a\x04gone\x1a\x07\x08\x00\x1a\x03one"))
 	if got, want := outline(split(t, absent, everything(t))), []string{"0:!no_partition_key", "1:one"}; !slices.Equal(got, want) {
 		t.Errorf("partition key index absent: got %q, want %q", got, want)
+	}
+}
+
+// A key takes at least two bytes in the message, so that a container of the largest record can have five million.
+func TestKeysThatNobodyUsesCostLittle(t *testing.T) {
+	data := contain([]byte(strings.Repeat("\x0a\x00\x12\x00", 1<<18) + "\x0a\x01p\x1a\x09\x08\x80\x80\x10\x1a\x03one"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := split(t, data, everything(t))
+	runtime.ReadMemStats(&after)
+	if want := []string{"0:one"}; !slices.Equal(outline(got), want) || string(got[0].PartitionKey) != "p" {
+		t.Errorf("got %q, want %q", outline(got), want)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > 16*uint64(len(data)) {
+		t.Errorf("%d bytes allocated for a container of %d", took, len(data))
 	}
 }
 
