@@ -44,8 +44,15 @@ func (s *Store) probeCreate(ctx context.Context) error {
 
 func (s *Store) probeErrors(ctx context.Context) error { return s.putProbe(ctx, s.ErrorsPrefix, nil) }
 
+// conflicts is how often in a row another instance, starting at the same time, may be in the way.
+const conflicts = 10
+
 func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
-	err := s.put(ctx, &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}, strings.NewReader(""))
+	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}
+	err := s.put(ctx, in, strings.NewReader(""))
+	for attempt := 0; attempt < conflicts && status(err) == http.StatusConflict && pause(ctx, attempt) == nil; attempt++ {
+		err = s.put(ctx, in, strings.NewReader(""))
+	}
 	switch status(err) {
 	case http.StatusForbidden:
 		return fatal("put %s%s: %w; allow s3:PutObject there", prefix, probe, err)

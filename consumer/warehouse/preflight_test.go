@@ -38,6 +38,15 @@ func TestPreflightPassesAgainAndAgain(t *testing.T) {
 	})
 }
 
+// S3 may answer a create with 409 while another instance creates the same probe.
+func TestPreflightOfInstancesThatStartAtTheSameTime(t *testing.T) {
+	srv := fakeS3(t).behind(t, inject.Rule{Operation: "PUT", Times: 2, Fault: inject.XMLError(409, "ConditionalRequestConflict")})
+	s, _ := srv.store(srv.client, nil)
+	if err := s.Preflight(within(t, 10*time.Second)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestPreflightSaysWhatToDo(t *testing.T) {
 	unconditional := func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		r.Header.Del("If-None-Match")
