@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/signal"
 	"syscall"
@@ -34,6 +35,9 @@ func command(args []string) int {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\nproducer --help tells what there is\n", err)
 		return exitUsage
+	}
+	if cfg.Seed == 0 {
+		cfg.Seed = rand.Uint64()
 	}
 
 	// The first signal ends the run in order; from then on signals do what they do by default, so that a second one

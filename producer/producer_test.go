@@ -215,6 +215,38 @@ func TestEventsFromStandardInputAndFromAFile(t *testing.T) {
 	}
 }
 
+// Many producers that start at once do not all begin with the same shard, whatever they put.
+func TestRunsWithInputBeginAtDifferentShards(t *testing.T) {
+	r := newRig(t)
+	shards := map[string]bool{}
+	for i := range 12 { // by chance alone all of them would be one shard once in 4^11 times
+		p := r.start(fmt.Sprintf(`{"event":{"property":{"call_id":"run-%d"}}}`, i), "--input", "-")
+		if code := p.wait(); code != 0 {
+			t.Fatalf("exit code %d", code)
+		}
+		for id := range r.summary().PerShard {
+			shards[id] = true
+		}
+		if len(shards) > 1 {
+			return
+		}
+	}
+	t.Errorf("all began with %v", shards)
+}
+
+// What is wrong with a file is said before anything happens, not after hours.
+func TestFilesThatCannotBeWrittenAreReportedAtTheStart(t *testing.T) {
+	r := newRig(t)
+	for _, flag := range []string{"--ledger", "--summary", "--spill"} {
+		if p := r.run(1, flag, "absent/file", "--count", "1"); !strings.Contains(p.stderr.String(), "absent/file") {
+			t.Errorf("%s: %s", flag, p.stderr.String())
+		}
+	}
+	if _, err := r.client.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &r.stream}); err == nil {
+		t.Error("the stream was created")
+	}
+}
+
 // The library that most consumers use takes the containers apart, too.
 func TestAggregatedRecordsAreReadBackByTheLibrary(t *testing.T) {
 	r := newRig(t)
@@ -308,7 +340,7 @@ func TestASecondSignalExitsAtOnce(t *testing.T) {
 	if code := p.wait(); code != -1 {
 		t.Errorf("exit code %d, want the end by a signal", code)
 	}
-	if _, err := os.Stat(r.path("summary.json")); err == nil {
+	if text, err := os.ReadFile(r.path("summary.json")); err != nil || len(text) > 0 {
 		t.Error("the run was finished all the same")
 	}
 }

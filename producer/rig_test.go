@@ -55,7 +55,7 @@ type process struct {
 // start starts the producer with a ledger, a summary and a spill file in the rig's folder.
 func (r *rig) start(stdin string, args ...string) *process {
 	r.t.Helper()
-	args = append(args, "--stream", r.stream, "--ledger", "ledger.csv", "--summary", "summary.json", "--spill", "spill.ndjson", "--log-format", "json")
+	args = append([]string{"--stream", r.stream, "--ledger", "ledger.csv", "--summary", "summary.json", "--spill", "spill.ndjson", "--log-format", "json"}, args...)
 	p := &process{rig: r}
 	cmd := exec.Command(testenv.Build(r.t, "./producer"), args...)
 	cmd.Dir, cmd.Env = r.dir, servers.Endpoints{Kinesis: r.endpoint}.Environ()

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"sync"
 	"time"
@@ -52,9 +51,6 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 		go lines.Run(ctx) // reading standard input cannot be interrupted: the goroutine may last as long as the process
 		return deliver(ctx, cfg, lines, lines.Rejected, log, terminal)
 	}
-	if cfg.Seed == 0 {
-		cfg.Seed = rand.Uint64()
-	}
 	log.WithField("seed", cfg.Seed).Info("generating events")
 	generator, err := generate.New(cfg.Seed, time.Now)
 	if err != nil {
@@ -63,9 +59,18 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 	return deliver(ctx, cfg, generator, func() uint64 { return 0 }, log, terminal)
 }
 
-// deliver is the whole of a run, from top to bottom: make sure of the stream, read its shard map, then put events
-// until there are no more or ctx is done, settle what is in flight, and sum up.
+// deliver is the whole of a run, from top to bottom: open the files, make sure of the stream, read its shard map, then
+// put events until there are no more or ctx is done, settle what is in flight, and sum up.
 func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint64, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
+	entries, closeLedger, err := openLedger(cfg.Ledger)
+	if err != nil {
+		return status.Report{}, err
+	}
+	defer closeLedger() // if the run does not get as far as closing it
+	spilled, err := spill.NewFile(cfg.Spill)
+	if err := errors.Join(err, checkSummary(cfg.Summary)); err != nil {
+		return status.Report{}, err
+	}
 	awsConfig, err := awsclient.Load(ctx)
 	if err != nil {
 		return status.Report{}, err
@@ -85,14 +90,6 @@ func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint
 		misrouted = func(uint64) {} // every record is, and no reading of the shard map would change that
 	}
 
-	entries, closeLedger, err := openLedger(cfg.Ledger)
-	if err != nil {
-		return status.Report{}, err
-	}
-	spilled, err := spill.NewFile(cfg.Spill)
-	if err != nil {
-		return status.Report{}, errors.Join(err, closeLedger())
-	}
 	once := awsclient.Kinesis(awsConfig, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }) // the sender itself retries
 	sender := put.NewSender(cfg.sender(), once, entries, spilled, misrouted, log)
 	pacer := pace.New(cfg.pace())
@@ -105,7 +102,7 @@ func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint
 	defer stopBackground()
 	var running sync.WaitGroup
 	if err := serve(background, &running, cfg.HTTP, report, log); err != nil {
-		return status.Report{}, errors.Join(err, closeLedger())
+		return status.Report{}, err
 	}
 	running.Go(func() { watcher.Run(background) })
 	running.Go(func() { status.NewReporter(report, terminal, log).Run(background) })
@@ -192,6 +189,18 @@ func sumUp(cfg *Config, report status.Report, runErr error) error {
 		return fmt.Errorf("write summary: %w", err)
 	}
 	return nil
+}
+
+// checkSummary finds out now, rather than after hours, that the summary cannot be written.
+func checkSummary(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	return file.Close()
 }
 
 func openInput(path string) (io.ReadCloser, error) {
