@@ -22,6 +22,7 @@ var errDenied = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: 
 type account struct {
 	stream   *types.StreamDescriptionSummary // nil: there is none
 	statuses []types.StreamStatus            // of the next descriptions; the last one stays
+	status   types.StreamStatus              // of the last description
 	shards   [][]types.Shard                 // pages
 	tags     []types.Tag
 	deny     map[string]bool // operations
@@ -52,6 +53,7 @@ func (a *account) DescribeStreamSummary(_ context.Context, in *kinesis.DescribeS
 	if now.StreamStatus = types.StreamStatusActive; len(a.statuses) > 0 {
 		now.StreamStatus = a.statuses[0]
 	}
+	a.status = now.StreamStatus
 	if len(a.statuses) > 1 {
 		a.statuses = a.statuses[1:]
 	}
@@ -79,6 +81,9 @@ func (a *account) IncreaseStreamRetentionPeriod(_ context.Context, in *kinesis.I
 }
 
 func (a *account) StartStreamEncryption(_ context.Context, in *kinesis.StartStreamEncryptionInput, _ ...func(*kinesis.Options)) (*kinesis.StartStreamEncryptionOutput, error) {
+	if a.status == types.StreamStatusUpdating {
+		return nil, &types.ResourceInUseException{}
+	}
 	a.stream.KeyId = in.KeyId
 	return &kinesis.StartStreamEncryptionOutput{}, a.called("StartStreamEncryption")
 }
@@ -124,9 +129,7 @@ func existing() *account {
 
 func manager(a *account, wanted stream.Wanted) (*stream.Manager, *test.Hook) {
 	log, hook := test.NewNullLogger()
-	if wanted.Name == "" && wanted.ARN == "" {
-		wanted.Name = "calls"
-	}
+	wanted.Name = "calls" // also beside an ARN, as the command line has it
 	if wanted.Shards == 0 {
 		wanted.Shards = 4
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,8 +40,8 @@ type API interface {
 	StartStreamEncryption(context.Context, *kinesis.StartStreamEncryptionInput, ...func(*kinesis.Options)) (*kinesis.StartStreamEncryptionOutput, error)
 }
 
-// Wanted describes the stream. Only Name or ARN is required; with an ARN, which may be of another account, an
-// absent stream is an error. Zero values of the rest mean: as AWS has it, and no difference is reported.
+// Wanted describes the stream. Only Name or ARN is required; an ARN, which may be of another account, comes before the
+// name, and with it an absent stream is an error. Zero values of the rest mean: as AWS has it, and no difference is reported.
 type Wanted struct {
 	Name, ARN      string
 	Shards         int32 // of a provisioned stream that is created; required unless OnDemand
@@ -54,16 +55,17 @@ type Wanted struct {
 type Manager struct {
 	api    API
 	wanted Wanted
+	called string // for people: the ARN or the name
 	log    logrus.FieldLogger
 }
 
 // NewManager returns a manager that does nothing until asked.
 func NewManager(api API, wanted Wanted, log logrus.FieldLogger) *Manager {
-	name := wanted.Name
+	called := wanted.Name
 	if wanted.ARN != "" {
-		name = wanted.ARN
+		called = wanted.ARN
 	}
-	return &Manager{api, wanted, log.WithField("stream", name)}
+	return &Manager{api, wanted, called, log.WithField("stream", called)}
 }
 
 // Ensure returns the description of the ACTIVE stream, which it has created if it was absent. It gives up after
@@ -80,7 +82,7 @@ func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, 
 		}
 		found, err = m.describe(ctx)
 	}
-	if found, err = m.untilActive(ctx, found, err); err != nil {
+	if found, err = m.untilReady(ctx, found, err, orUpdating); err != nil {
 		return nil, err
 	}
 	if created {
@@ -126,7 +128,7 @@ func (m *Manager) finish(ctx context.Context, found *types.StreamDescriptionSumm
 		}
 	}
 	if m.wanted.KMSKey != "" {
-		if _, err := m.untilActiveAgain(ctx); err != nil {
+		if _, err := m.untilReadyAgain(ctx, activeOnly); err != nil {
 			return nil, err
 		}
 		in := &kinesis.StartStreamEncryptionInput{StreamName: &m.wanted.Name, EncryptionType: types.EncryptionTypeKms, KeyId: &m.wanted.KMSKey}
@@ -134,27 +136,33 @@ func (m *Manager) finish(ctx context.Context, found *types.StreamDescriptionSumm
 			return nil, m.explain("start encryption", "kinesis:StartStreamEncryption and access to the key", err)
 		}
 	}
-	return m.untilActiveAgain(ctx)
+	return m.untilReadyAgain(ctx, orUpdating)
 }
 
-func (m *Manager) untilActiveAgain(ctx context.Context) (*types.StreamDescriptionSummary, error) {
+// When a stream is ready: UPDATING is good enough to put records, but not to change anything else.
+var (
+	activeOnly = []types.StreamStatus{types.StreamStatusActive}
+	orUpdating = []types.StreamStatus{types.StreamStatusActive, types.StreamStatusUpdating}
+)
+
+func (m *Manager) untilReadyAgain(ctx context.Context, ready []types.StreamStatus) (*types.StreamDescriptionSummary, error) {
 	found, err := m.describe(ctx)
-	return m.untilActive(ctx, found, err)
+	return m.untilReady(ctx, found, err, ready)
 }
 
-// untilActive describes the stream again and again; UPDATING is good enough, since puts work meanwhile. A stream
-// that was just created may be unknown to the first descriptions.
-func (m *Manager) untilActive(ctx context.Context, found *types.StreamDescriptionSummary, err error) (*types.StreamDescriptionSummary, error) {
+// untilReady describes the stream again and again. A stream that was just created may be unknown to the first
+// descriptions.
+func (m *Manager) untilReady(ctx context.Context, found *types.StreamDescriptionSummary, err error, ready []types.StreamStatus) (*types.StreamDescriptionSummary, error) {
 	for started, pause := time.Now(), firstPoll; ; pause = min(2*pause, longestPoll) {
 		var absent *types.ResourceNotFoundException
 		switch {
 		case err != nil && !errors.As(err, &absent):
 			return nil, m.explain("describe stream", "kinesis:DescribeStreamSummary", err)
 		case err != nil:
-		case found.StreamStatus == types.StreamStatusActive, found.StreamStatus == types.StreamStatusUpdating:
+		case slices.Contains(ready, found.StreamStatus):
 			return found, nil
 		case found.StreamStatus == types.StreamStatusDeleting:
-			return nil, fmt.Errorf("stream %s is being deleted; try again when it is gone", m.wanted.Name+m.wanted.ARN)
+			return nil, fmt.Errorf("stream %s is being deleted; try again when it is gone", m.called)
 		}
 		m.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Info("waiting for the stream to become active")
 		select {
@@ -187,7 +195,7 @@ func (m *Manager) address() (name, arn *string) {
 func (m *Manager) explain(step, permission string, err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied") {
-		return fmt.Errorf("%s %s: no permission, the credentials in use need %s: %w", step, m.wanted.Name+m.wanted.ARN, permission, err)
+		return fmt.Errorf("%s %s: no permission, the credentials in use need %s: %w", step, m.called, permission, err)
 	}
-	return fmt.Errorf("%s %s: %w", step, m.wanted.Name+m.wanted.ARN, err)
+	return fmt.Errorf("%s %s: %w", step, m.called, err)
 }

@@ -29,6 +29,17 @@ func TestAnAbsentStreamIsCreatedAsWanted(t *testing.T) {
 	})
 }
 
+// A stream whose retention is being changed takes records, but no encryption yet.
+func TestEncryptionWaitsForTheRetention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &account{statuses: []types.StreamStatus{"CREATING", "ACTIVE", "UPDATING", "UPDATING", "ACTIVE"}}
+		m, _ := manager(a, stream.Wanted{RetentionHours: 48, KMSKey: "alias/calls"})
+		if found, err := m.Ensure(t.Context()); err != nil || *found.KeyId != "alias/calls" {
+			t.Errorf("Ensure: %v", err)
+		}
+	})
+}
+
 func TestAnOnDemandStreamIsCreatedWithoutShards(t *testing.T) {
 	a := &account{}
 	m, _ := manager(a, stream.Wanted{OnDemand: true})
@@ -94,6 +105,7 @@ func TestEnsureSaysWhatIsWrong(t *testing.T) {
 		"retention":     {&account{deny: map[string]bool{"IncreaseStreamRetentionPeriod": true}}, stream.Wanted{RetentionHours: 25}, "kinesis:IncreaseStreamRetentionPeriod"},
 		"encryption":    {&account{deny: map[string]bool{"StartStreamEncryption": true}}, stream.Wanted{KMSKey: "k"}, "kinesis:StartStreamEncryption"},
 		"absent by ARN": {&account{}, stream.Wanted{ARN: arn}, "own account"},
+		"denied by ARN": {&account{deny: map[string]bool{"DescribeStreamSummary": true}}, stream.Wanted{ARN: arn}, "describe stream arn:aws"},
 		"never active":  {&account{statuses: []types.StreamStatus{"CREATING"}}, stream.Wanted{}, "not ACTIVE after 5m"},
 	} {
 		t.Run(name, func(t *testing.T) {
