@@ -3,6 +3,7 @@ package put
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -78,6 +79,10 @@ const (
 
 // classify judges the error of a whole call.
 func classify(err error) outcome {
+	var connection *net.OpError
+	if errors.As(err, &connection) && connection.Op == "dial" {
+		return refused // no connection came about
+	}
 	var api smithy.APIError
 	if !errors.As(err, &api) {
 		return unknown // no answer: connection lost, timed out

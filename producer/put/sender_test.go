@@ -3,6 +3,7 @@ package put_test
 import (
 	"errors"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -242,6 +243,28 @@ func TestACallThatHangsIsGivenUpAndSentAgain(t *testing.T) {
 		b.verify(t)
 		if stats := b.Stats(); stats.Records != 1 || stats.PossibleDuplicates != 1 || stats.FailedCalls != 1 {
 			t.Errorf("figures %+v", stats)
+		}
+	})
+}
+
+// Where no connection comes about nothing is put, and nothing can be there twice.
+func TestARefusedConnectionMakesNoPossibleDuplicates(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		failures := 3
+		b := start(t, 1, put.Config{}, func(b *bench) {
+			b.stream.fail = func() (error, bool) {
+				if failures--; failures >= 0 {
+					return &net.OpError{Op: "dial", Err: errors.New("connection refused")}, false
+				}
+				return nil, false
+			}
+		})
+		if err := errors.Join(b.make(10), b.finish()); err != nil {
+			t.Fatal(err)
+		}
+		b.verify(t)
+		if stats := b.Stats(); stats.FailedCalls != 3 || stats.PossibleDuplicates != 0 || b.book.entries[0].Unknown != 0 {
+			t.Errorf("figures %+v, %v", stats, b.book.entries[0])
 		}
 	})
 }
