@@ -36,7 +36,7 @@ func findStream(parent context.Context, client *kinesis.Client, name string, log
 		var absent *types.ResourceNotFoundException
 		switch {
 		case errors.As(err, &absent):
-			err = fmt.Errorf("stream %s does not exist: start a producer, which creates it, or check --stream and the region", name)
+			err = fmt.Errorf("stream %s does not exist in %s: start a producer, which creates it, or check --stream and AWS_REGION", name, client.Options().Region)
 		case err != nil:
 			return streamInfo{}, fmt.Errorf("describe stream %s: %w", name, err)
 		case out.StreamDescriptionSummary.StreamStatus == types.StreamStatusCreating:

@@ -58,6 +58,8 @@ func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string
 		return fatal("put %s%s: %w; allow s3:PutObject there", prefix, probe, err)
 	case http.StatusNotFound:
 		return fatal("put %s%s: %w; create the bucket %s, or choose another --bucket", prefix, probe, err, s.Bucket)
+	case http.StatusMovedPermanently:
+		return fatal("put %s%s: %w; the bucket %s is in another region than the stream: choose another --bucket, or set AWS_REGION", prefix, probe, err, s.Bucket)
 	case http.StatusNotImplemented:
 		return fatal("put %s%s: %w; the store has no conditional writes, use one that has, such as Amazon S3", prefix, probe, err)
 	}

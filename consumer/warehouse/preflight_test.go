@@ -62,6 +62,7 @@ func TestPreflightSaysWhatToDo(t *testing.T) {
 		"errors prefix":          {inject.Rule{Operation: "PUT", Path: "/errors/", Fault: inject.XMLError(403, "AccessDenied")}, "put errors/"},
 		"absent looks forbidden": {inject.Rule{Operation: "HEAD", Fault: inject.XMLError(403, "AccessDenied")}, "s3:ListBucket"},
 		"list forbidden":         {inject.Rule{Operation: "LIST", Fault: inject.XMLError(403, "AccessDenied")}, "allow s3:ListBucket"},
+		"another region":         {inject.Rule{Operation: "PUT", Fault: inject.XMLError(301, "PermanentRedirect")}, "another region"},
 		"no bucket":              {inject.Rule{Fault: inject.XMLError(404, "NoSuchBucket")}, "create the bucket"},
 	} {
 		t.Run(name, func(t *testing.T) {
