@@ -25,6 +25,7 @@ package transform
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -100,10 +101,17 @@ func text(value gjson.Result) string {
 	return value.Raw
 }
 
-// member returns the last member of object with that name, and how many there are.
+// member returns the last member of object with that name, and how many there are. Usually there is one, and what
+// follows it has no string that spells its name, with or without escapes: then it need not be taken apart.
 func member(object gjson.Result, name string) (last gjson.Result, count int) {
 	if !object.IsObject() {
 		return gjson.Result{}, 0
+	}
+	if first := object.Get(name); first.Exists() && strings.IndexByte(object.Raw, '\\') < 0 {
+		end := first.Index - object.Index + len(first.Raw)
+		if !strings.Contains(object.Raw[end:], `"`+name+`"`) {
+			return first, 1
+		}
 	}
 	object.ForEach(func(key, value gjson.Result) bool {
 		if key.Str == name {
