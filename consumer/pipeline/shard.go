@@ -63,22 +63,25 @@ type ShardInfo struct {
 // Shard carries the records of one shard into its chain, under one lease. Not safe for concurrent use; after an
 // error of Process, Drain or Finish that is not from the context, it is of no more use.
 type Shard struct {
-	cfg   Config
-	info  ShardInfo
-	lease Lease
-	log   *logrus.Entry
+	cfg    Config
+	info   ShardInfo
+	before sequence.Number // where the shard starts: no record has it
+	lease  Lease
+	log    *logrus.Entry
 
 	batch     *warehouse.Batch
 	started   time.Time                // when the batch's first record was taken
 	rejected  map[transform.Reason]int // in the batch
 	repairing *warehouse.Link          // set while its range is read again for its dead letters only
 	line      []byte                   // scratch
+	midnight  time.Time                // UTC, before the last record's arrival
+	day       string                   // which begins then
 }
 
 // New returns a shard that is to be opened.
 func New(cfg Config, info ShardInfo, lease Lease) *Shard {
 	return &Shard{
-		cfg: cfg, info: info, lease: lease,
+		cfg: cfg, info: info, before: info.StartingSequenceNumber.Before(), lease: lease,
 		log:      cfg.Log.WithField("shard_id", info.ID),
 		batch:    cfg.Store.NewBatch(),
 		rejected: map[transform.Reason]int{},
@@ -98,7 +101,7 @@ func (s *Shard) Open(ctx context.Context, checkpoint sequence.Number, day string
 	}
 	place := warehouse.Place{Shard: s.info.ID, Previous: checkpoint, Day: day}
 	if checkpoint.IsZero() {
-		place.Previous = s.info.StartingSequenceNumber.Before()
+		place.Previous = s.before
 	}
 	if checkpoint.IsZero() || day == "" {
 		place.Day = warehouse.FirstDay
@@ -137,7 +140,7 @@ func (s *Shard) begin(place warehouse.Place) {
 // It moves with every record taken, and jumps back or ahead where another writer's link demands it: whoever reads
 // must compare it with where it stands, before each page.
 func (s *Shard) Position() sequence.Number {
-	if last := s.batch.Last(); last != s.info.StartingSequenceNumber.Before() {
+	if last := s.batch.Last(); last != s.before {
 		return last
 	}
 	return ""
@@ -199,12 +202,20 @@ func (s *Shard) take(ctx context.Context, record *types.Record, at sequence.Numb
 // another writer's stands in the way that does not change the day.
 func (s *Shard) cutDay(ctx context.Context, record *types.Record) (moved bool, err error) {
 	before := s.Position()
-	day := warehouse.Day(aws.ToTime(record.ApproximateArrivalTimestamp))
+	day := s.dayOf(aws.ToTime(record.ApproximateArrivalTimestamp))
 	for day > s.batch.Place().Day && !moved && err == nil {
 		err = s.flush(ctx, day, causeDay)
 		moved = s.repairing != nil || s.Position() != before
 	}
 	return moved, err
+}
+
+// dayOf is [warehouse.Day]. It is written once a day: nearly every record arrived on the day of the one before.
+func (s *Shard) dayOf(arrived time.Time) string {
+	if midnight := arrived.Truncate(24 * time.Hour); s.day == "" || !midnight.Equal(s.midnight) {
+		s.midnight, s.day = midnight, warehouse.Day(arrived)
+	}
+	return s.day
 }
 
 // append takes a record's user records apart. They share one sequence number, so they stay in one batch, whatever
