@@ -59,7 +59,7 @@ type Worker struct {
 // NewWorker wires a worker; nothing starts before [Worker.Run].
 func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline NewPipeline, leaseMetrics *lease.Metrics,
 	metrics *Metrics, log *logrus.Entry) *Worker {
-	client := awsclient.Kinesis(awsCfg)
+	client := awsclient.Kinesis(awsCfg, withProtocol)
 	catalog := newCatalog(client, cfg.Stream, log)
 	w := &Worker{
 		cfg: cfg, aws: awsCfg, client: client, catalog: catalog, newPipeline: newPipeline, metrics: metrics, log: log,
