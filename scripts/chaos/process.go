@@ -77,7 +77,7 @@ func lateWrite(f *fault) error {
 		return err
 	}
 	defer c.busy.Unlock()
-	delay := f.between(leaseDuration, 3*leaseDuration)
+	delay := f.between(leaseDuration, 2*leaseDuration) // between the look for the tip and the first commit, if it hits
 	rule := c.proxies[onS3].Add(faults.Rule{Operation: http.MethodPut, Fault: arriving(delay)})
 	f.hold(flushInterval + f.between(0, flushInterval))
 	f.hits("%s is killed, its objects arrive %v after they were sent", c, delay)
