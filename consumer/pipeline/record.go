@@ -13,7 +13,11 @@ import (
 // appendUser adds a user record of a record that was taken to the lines or to the dead letters.
 func (s *Shard) appendUser(record *types.Record, user kpl.Record) error {
 	s.cfg.Metrics.records.Inc()
-	if reason := s.judge(user); reason != "" {
+	reason := transform.Reason(user.Reason)
+	if reason == "" {
+		s.line, reason = transform.Append(s.line[:0], user.Data)
+	}
+	if reason != "" {
 		s.rejected[reason]++
 		return s.batch.Reject(s.deadLetter(record, user, reason))
 	}
@@ -24,22 +28,13 @@ func (s *Shard) appendUser(record *types.Record, user kpl.Record) error {
 	return s.batch.Add(s.line)
 }
 
-// judge says why user cannot be warehoused, or makes s.line of it.
-func (s *Shard) judge(user kpl.Record) (reason transform.Reason) {
-	if user.Reason != "" {
-		return transform.Reason(user.Reason)
-	}
-	s.line, reason = transform.Append(s.line[:0], user.Data)
-	return reason
-}
-
 // maxLettersBytes bounds the dead letters of one record, and so what a batch can hold beyond FlushBytes: one of 10 MiB,
 // in base64, or some 100,000 that are next to nothing in a container.
 const maxLettersBytes = 32 << 20
 
-// overflows reports whether the rejected user records of a container would take more than that. Only a container that
-// could do so is judged twice.
-func (s *Shard) overflows(users iter.Seq[kpl.Record]) bool {
+// Overflows reports whether the rejected user records of a container would take more than that; then it becomes one dead
+// letter as a whole. Only a container that could do so is judged twice.
+func Overflows(users iter.Seq[kpl.Record]) bool {
 	all, rejected := 0, 0
 	for user := range users {
 		all += letterBytes(user)
@@ -47,8 +42,13 @@ func (s *Shard) overflows(users iter.Seq[kpl.Record]) bool {
 	if all <= maxLettersBytes {
 		return false
 	}
+	var line []byte // scratch
 	for user := range users {
-		if user.Reason != kpl.OutsideShard && s.judge(user) != "" {
+		reason := transform.Reason(user.Reason)
+		if reason == "" {
+			line, reason = transform.Append(line[:0], user.Data)
+		}
+		if reason != "" && user.Reason != kpl.OutsideShard {
 			rejected += letterBytes(user)
 		}
 	}

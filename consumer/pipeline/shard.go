@@ -229,7 +229,7 @@ func (s *Shard) append(record *types.Record, at sequence.Number) error {
 	switch {
 	case !aggregated:
 		return s.appendUser(record, kpl.Record{Data: record.Data})
-	case s.overflows(users):
+	case Overflows(users):
 		return s.appendUser(record, kpl.Record{Data: record.Data, Reason: kpl.Reason(transform.ContainerOverflow)})
 	}
 	for user := range users {

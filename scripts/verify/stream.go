@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/shared/awsclient"
 	"example.com/callevents/shared/hashkey"
@@ -153,8 +154,12 @@ func (s *source) read(ctx context.Context, shard *shardSource) error {
 // tell calls each for every user record that belongs to the shard.
 func (s *shardSource) tell(data []byte, each func(line []byte)) {
 	users, aggregated := kpl.Split(data, s.hashKeys)
-	if !aggregated {
+	switch {
+	case !aggregated:
 		s.tellUser(data, each)
+		return
+	case pipeline.Overflows(users):
+		each(nil)
 		return
 	}
 	for user := range users {
