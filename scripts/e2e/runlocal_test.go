@@ -107,7 +107,8 @@ func stopped(t *testing.T, child *children.Child, out *output) int {
 
 func TestRunLocalGoesOnWithoutAConsumerThatIsKilled(t *testing.T) {
 	t.Parallel()
-	child, out := runLocal(t, "--data", t.TempDir(), "--rate", "50")
+	dir := t.TempDir()
+	child, out := runLocal(t, "--data", dir, "--rate", "50")
 	out.await("leases consumer-1")
 	pid, err := strconv.Atoi(regexp.MustCompile(`consumer-1, process (\d+)`).FindStringSubmatch(out.String())[1])
 	if err != nil {
@@ -120,9 +121,19 @@ func TestRunLocalGoesOnWithoutAConsumerThatIsKilled(t *testing.T) {
 	testenv.Eventually(t, "consumer-2 does not take all shards", func() bool {
 		return regexp.MustCompile(`leases consumer-2-\w+:0,1,2,3\n`).MatchString(out.String())
 	})
+	lookAround(t, dir)
 	child.Signal(syscall.SIGINT)
 	if child.Wait() == nil || !strings.Contains(out.String(), "all is well") {
 		t.Errorf("want a good verification, and an exit code that tells of the end of consumer-1:\n%s", out)
+	}
+}
+
+// lookAround runs an AWS program with the variables for another shell. It is early to verify, but not to read.
+func lookAround(t *testing.T, dir string) {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", `source "$1" && exec "$0"`, testenv.Build(t, "./scripts/verify"), filepath.Join(dir, "aws.sh"))
+	if out, err := cmd.CombinedOutput(); !strings.Contains(string(out), "\nrecords ") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -68,7 +68,7 @@ func run(ctx context.Context, cfg Config) error {
 		say("%s, process %d, shows its state on http://%s/", name, c.Pid(), http)
 	}
 	say("objects: %s", services.Objects(bucket, prefix))
-	say("to look at the servers from another shell: source %s", variables(cfg.Data))
+	say("to look at the servers from another shell: source %q", variables(cfg.Data))
 
 	watch := newProgress(services, ledger)
 	failed := watch.report(ctx, cfg.duration(), producer, consumers)
