@@ -1,0 +1,62 @@
+package e2e_test
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	namedTest   = regexp.MustCompile("`([a-z0-9]+)\\.(Test[A-Za-z0-9]+)`")
+	declared    = regexp.MustCompile(`(?m)^func (Test[A-Za-z0-9]+)\(`)
+	packageName = regexp.MustCompile(`(?m)^package ([a-z0-9]+)`)
+)
+
+// The documents name a test for what they promise. Here is that each of them is there, in the package they say: that of
+// the folder, for the two mains.
+func TestTheTestsThatTheDocumentsNameExist(t *testing.T) {
+	tests, named := map[string]bool{}, 0
+	each(t, "_test.go", func(file, text string) {
+		name := strings.TrimSuffix(packageName.FindStringSubmatch(text)[1], "_test")
+		if name == "main" {
+			name = path.Base(path.Dir(file))
+		}
+		for _, test := range declared.FindAllStringSubmatch(text, -1) {
+			tests[name+"."+test[1]] = true
+		}
+	})
+	each(t, ".md", func(file, text string) {
+		for _, test := range namedTest.FindAllStringSubmatch(text, -1) {
+			named++
+			if !tests[test[1]+"."+test[2]] {
+				t.Errorf("%s names %s.%s, which is not there", file, test[1], test[2])
+			}
+		}
+	})
+	if named < 20 {
+		t.Errorf("only %d tests are named: are the documents still read?", named)
+	}
+}
+
+// each calls with for the files of the repository whose names end so.
+func each(t *testing.T, ending string, with func(file, text string)) {
+	t.Helper()
+	root := os.DirFS("../..")
+	err := fs.WalkDir(root, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == "data" || len(entry.Name()) > 1 && entry.Name()[0] == '.') {
+			return fs.SkipDir
+		}
+		if err != nil || !strings.HasSuffix(file, ending) {
+			return err
+		}
+		text, err := fs.ReadFile(root, file)
+		with(file, string(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
