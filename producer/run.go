@@ -66,7 +66,7 @@ func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint
 	if err != nil {
 		return status.Report{}, err
 	}
-	defer closeLedger() // if the run does not get as far as closing it
+	defer func() { _ = closeLedger() }() // if the run does not get as far as closing it
 	spilled, err := spill.NewFile(cfg.Spill)
 	if err := errors.Join(err, checkSummary(cfg.Summary)); err != nil {
 		return status.Report{}, err
