@@ -23,7 +23,7 @@ type cluster struct {
 	t      testing.TB
 	table  *memory
 	lease  lease.Config
-	drain  time.Duration // what a consumer needs between being asked to leave and its release
+	drain  func(shardID string) time.Duration // what a consumer needs between being asked to leave and its release
 	shards shards
 
 	mu      sync.Mutex
@@ -74,7 +74,7 @@ func someShards(n int) (list []lease.Shard) {
 
 func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
-		t: t, table: newMemory(), drain: 50 * time.Millisecond,
+		t: t, table: newMemory(), drain: func(string) time.Duration { return 50 * time.Millisecond },
 		lease:   lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second},
 		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, unwatch: make(chan struct{}),
 	}
@@ -164,7 +164,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 		select {
 		case <-l.Leave():
 			select {
-			case <-time.After(c.drain):
+			case <-time.After(c.drain(l.ShardID())):
 			case <-w.killed.Done():
 			}
 		case <-w.killed.Done():

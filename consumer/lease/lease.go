@@ -25,6 +25,7 @@ type Lease struct {
 	log     *logrus.Entry
 	shardID string
 	since   time.Time
+	cut     context.CancelFunc // ends the keeper's call under way
 
 	writing chan struct{} // capacity 1: one write at a time; full across the call
 	unsure  time.Time     // start of the first write to this version of the row whose outcome is unknown; under the lock
@@ -264,5 +265,6 @@ func (l *Lease) end(reason lostReason) {
 	close(l.done)
 	claimant := l.claimant
 	l.mu.Unlock()
+	l.cut()
 	l.manager.ended(l, reason, claimant)
 }

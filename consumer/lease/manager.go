@@ -71,6 +71,7 @@ type Manager struct {
 	seen     map[string]observation // all rows as of the last look, and own writes since
 	take     map[string]bool        // leases that Acquire may take
 	gone     map[string]time.Time   // rows whose shard is no longer listed, since when
+	free     map[string]time.Time   // leases that nobody has, since when
 	synced   time.Time              // when the table was last read with the shards known
 	stopping bool
 	presence Row
@@ -175,6 +176,8 @@ func (m *Manager) parent(shardID string) string {
 
 func (m *Manager) hold(row Row, before observation, started time.Time) *Lease {
 	l := newLease(m, row, started.Add(m.cfg.trust()))
+	ctx, cut := context.WithCancel(context.Background()) // ends with the lease
+	l.cut = cut
 	m.mu.Lock()
 	m.held[row.ShardID] = l
 	m.seen[row.ShardID] = observation{row: row, since: time.Now()}
@@ -187,7 +190,7 @@ func (m *Manager) hold(row Row, before observation, started time.Time) *Lease {
 	m.metrics.held.Inc()
 	l.log.WithFields(logrus.Fields{"reason": reason, "from": before.row.Owner, "lease_counter": row.Counter,
 		"checkpoint": row.Checkpoint, "elapsed_ms": time.Since(started).Milliseconds()}).Info("lease gained")
-	m.keepers.Go(func() { l.keep(context.Background()) }) // ends with the lease
+	m.keepers.Go(func() { l.keep(ctx) })
 	return l
 }
 

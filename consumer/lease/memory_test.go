@@ -23,6 +23,7 @@ type memory struct {
 	requests map[string]int                // per call
 	owned    map[ownership]time.Time       // when an owner's last write was applied
 	wrote    []func(before, now lease.Row) // under the lock, for invariants
+	claimed  func(now lease.Row)           // as wrote
 	faults   []string
 }
 
@@ -111,6 +112,9 @@ func (m *memory) Claim(ctx context.Context, seen lease.Row, claimant string) err
 		}
 		now.Claim = claimant
 		m.rows[seen.ShardID] = now
+		if m.claimed != nil {
+			m.claimed(now)
+		}
 		return nil
 	})
 }
@@ -147,6 +151,12 @@ func (m *memory) watch(wrote func(before, now lease.Row)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.wrote = append(m.wrote, wrote)
+}
+
+func (m *memory) watchClaims(claimed func(now lease.Row)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.claimed = claimed
 }
 
 // applied returns when the last write of the row's owner was applied.

@@ -19,6 +19,7 @@ type leaseView struct {
 	owner   string // "" if free: unowned, expired, or left behind by this very process
 	claim   string // of a live worker, "" otherwise
 	leaving bool   // mine, and already on its way out
+	overdue bool   // free, and whoever has room for it had time to take it
 }
 
 // plan is what the worker does about it.
@@ -33,6 +34,9 @@ type plan struct {
 // leases up to the rounded-up share; below the rounded-down share it claims from workers above it; at the
 // rounded-down share it claims only from one that has two more than itself. An owner hands over as long as it
 // keeps the rounded-down share. So each hand-over brings two loads closer, and a balanced table is at rest.
+//
+// Shares count for less than reading: what stays free, because a worker that counts is on its way out or does not take
+// its share, is taken by whoever looks, one lease a look.
 func (v view) decide() plan {
 	floor := len(v.leases) / len(v.workers)
 	most := floor
@@ -40,9 +44,12 @@ func (v view) decide() plan {
 		most++
 	}
 	load := v.loads()
-	claimed, free := v.takeable()
+	claimed, free, overdue := v.takeable()
 	room := max(0, min(most-load[v.me], len(free)))
 	p := plan{take: append(claimed, free[:room]...)}
+	if room == 0 && len(overdue) > 0 {
+		p.take = append(p.take, overdue[0])
+	}
 	if room == len(free) { // claim only when there is nothing left to take
 		p.claim = v.claims(load[v.me]+room, floor, load)
 	}
@@ -64,18 +71,23 @@ func (v view) loads() map[string]int {
 }
 
 // takeable returns the leases that were claimed and released for me, and the others that are free, in an order of
-// my own, so that workers that start together don't all try the same one first.
-func (v view) takeable() (claimed, free []string) {
+// my own, so that workers that start together don't all try the same one first; and of these the overdue ones.
+func (v view) takeable() (claimed, free, overdue []string) {
 	for _, l := range v.leases {
 		switch {
 		case l.owner == "" && l.claim == v.me:
 			claimed = append(claimed, l.shardID)
 		case l.owner == "" && l.claim == "":
 			free = append(free, l.shardID)
+			if l.overdue {
+				overdue = append(overdue, l.shardID)
+			}
 		}
 	}
-	slices.SortFunc(free, func(a, b string) int { return cmp.Compare(rank(v.me, a), rank(v.me, b)) })
-	return claimed, free
+	mine := func(a, b string) int { return cmp.Compare(rank(v.me, a), rank(v.me, b)) }
+	slices.SortFunc(free, mine)
+	slices.SortFunc(overdue, mine)
+	return claimed, free, overdue
 }
 
 // claims picks the leases to ask for, the most loaded workers first.

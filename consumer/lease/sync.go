@@ -64,6 +64,9 @@ func (m *Manager) sync(ctx context.Context) (time.Duration, error) {
 	}
 	v := m.view(shards, time.Now())
 	p := v.decide()
+	if m.stopping { // what it gave back is not to be made up for
+		p.take, p.claim = nil, nil
+	}
 	m.take = map[string]bool{}
 	for _, shardID := range p.take {
 		m.take[shardID] = true

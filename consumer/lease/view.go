@@ -33,7 +33,25 @@ func (m *Manager) view(shards []Shard, now time.Time) view {
 			v.leases = append(v.leases, m.leaseView(s.ID, workers, now))
 		}
 	}
+	m.markOverdue(v.leases, now)
 	return v
+}
+
+// markOverdue dates the free leases: whoever has room for one takes it at its next look, or the one after.
+func (m *Manager) markOverdue(leases []leaseView, now time.Time) {
+	before := m.free
+	m.free = map[string]time.Time{}
+	for i, l := range leases {
+		if l.owner != "" {
+			continue
+		}
+		since, known := before[l.shardID]
+		if !known {
+			since = now
+		}
+		m.free[l.shardID] = since
+		leases[i].overdue = now.Sub(since) > 2*m.cfg.restInterval()
+	}
 }
 
 // leasable is the parent gate: a shard is read when all of its parents were read to their ends, or are gone.

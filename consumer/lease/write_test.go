@@ -211,3 +211,25 @@ func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 		c.finish()
 	})
 }
+
+// The renewal hangs, the lease is given up without waiting for it, and the worker ends. Seen to fail when the renewal goes on
+// to its own deadline.
+func TestEndOfALeaseCutsItsRenewalOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		w := c.start("a")
+		l := one(t, w)
+		w.pause()
+		time.Sleep(c.lease.Duration/2 + c.lease.Duration/10)
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		started := time.Now()
+		w.manager.Stop()
+		_ = l.Release(ctx)
+		_ = w.manager.Close(ctx)
+		if took := time.Since(started); took > 100*time.Millisecond {
+			t.Errorf("took %v", took)
+		}
+		c.finish()
+	})
+}
