@@ -52,7 +52,8 @@
 // # The distribution
 //
 // Every worker decides for itself, from one consistent scan (see plan.go). Workers are those that own a lease that
-// has not expired, and those without one, which keep a row of their own alive. All read the table often while
+// has not expired, and those without one, which keep a row of their own alive. A lease that stays free although there
+// is a worker with room for it is taken by whoever sees it: shares count for less than reading. All read the table often while
 // something moves, and seldom while nothing does: a worker that holds k leases makes 2k writes and 5 scans in a
 // lease duration, and checkpoints count as writes.
 //
