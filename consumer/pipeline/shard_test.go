@@ -16,7 +16,6 @@ import (
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/testenv"
-	"example.com/callevents/shared/testenv/faults"
 )
 
 // recorder is a lease that keeps its checkpoints, and that can be lost.
@@ -235,43 +234,6 @@ func TestADayWithoutACheckpointIsNoPlace(t *testing.T) {
 	b.ends(t)
 	if err := b.check(); err != nil {
 		t.Error(err)
-	}
-}
-
-func TestWithoutS3TheShardWaitsAndALostLeaseEndsIt(t *testing.T) {
-	b := newBench(t)
-	proxy, err := faults.Listen(b.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
-	b.url = proxy.URL()
-	for range 4 {
-		b.stream.put(0)
-	}
-	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) { c.FlushRecords = 2 })
-	proxy.Down()
-	result := make(chan error, 1)
-	go func() { result <- shard.Process(t.Context(), b.stream.read("", 2, 0)) }()
-	select {
-	case err := <-result:
-		t.Fatalf("went on without an answer: %v", err)
-	case <-time.After(500 * time.Millisecond):
-	}
-	if err := proxy.Up(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-result; err != nil {
-		t.Fatal(err)
-	}
-	if got := b.ends(t); !slices.Equal(got, []string{"120"}) {
-		t.Fatalf("links end at %v", got)
-	}
-	proxy.Down()
-	go func() { result <- shard.Process(t.Context(), b.stream.read("120", 2, 0)) }()
-	close(b.lease.done)
-	if err := <-result; !errors.Is(err, pipeline.ErrLost) {
-		t.Fatalf("got %v, want ErrLost", err)
 	}
 }
 
