@@ -14,7 +14,8 @@
 // A place is a function of the link before it alone. So whatever two writers have read, wherever they cut their
 // batches and whatever retention took in the meantime: if both stand behind the same link, they want the same name,
 // and S3 gives it to one of them (PutObject with If-None-Match: *). The other adopts that link and goes on behind
-// it. Neither clocks nor leases are needed for that to be right; leases only keep writers from working in vain.
+// it. Neither clocks nor leases are needed for that to be right; leases only keep writers from working in vain. The day
+// makes no exception: were it that of the first record, a trim at the edge of a day would make two places of one.
 //
 // The rules:
 //  1. Commit is one conditional PutObject, started inside the lease's trust window, with a deadline.
