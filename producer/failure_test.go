@@ -33,7 +33,7 @@ func TestTheLedgerSurvivesSIGKILL(t *testing.T) {
 		return len(r.records()) == len(r.ledger())+int(unanswered.Load())
 	})
 	p.Kill()
-	beyond, copies := r.verify(), 0
+	beyond, copies := r.beyond(), 0
 	for _, n := range beyond {
 		copies += n
 	}
@@ -56,7 +56,7 @@ func TestThrottledCallsAndLostAnswers(t *testing.T) {
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	beyond, entries, s := r.verify(), r.ledger(), r.summary()
+	beyond, entries, s := r.beyond(), r.ledger(), r.summary()
 	if len(entries) != int(s.Records) || s.Throttled == 0 || s.PossibleDuplicates == 0 || s.FailedCalls != 7 {
 		t.Errorf("%d in the ledger, summary %+v", len(entries), s)
 	}
@@ -89,7 +89,7 @@ func TestWhatCannotBePutIsSpilledAndResent(t *testing.T) {
 	if again := r.summary(); again.Records != s.Spilled || s.Records+s.Spilled != 600 {
 		t.Errorf("first %+v, then %+v", s, again)
 	}
-	beyond := r.verify()
+	beyond := r.beyond()
 	if len(r.ledger()) != 600 || len(beyond) > int(s.PossibleDuplicates) {
 		t.Errorf("%d in the ledger, %d beyond, %d possible duplicates", len(r.ledger()), len(beyond), s.PossibleDuplicates)
 	}
