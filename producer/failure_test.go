@@ -78,8 +78,8 @@ func TestWhatCannotBePutIsSpilledAndResent(t *testing.T) {
 	p := r.start("", "--rate", "100", "--count", "600", "--record-ttl", "1s")
 	r.awaitLedger(100)
 	proxy.Down()
-	if code := p.wait(); code != 3 {
-		t.Errorf("exit code %d, want 3", code)
+	if code := p.wait(); code != 3 || !strings.Contains(p.stderr.String(), "producer resend") {
+		t.Errorf("exit code %d, want 3 and what to do:\n%s", code, p.stderr.String())
 	}
 	s := r.summary()
 	if err := proxy.Up(); err != nil {
@@ -126,7 +126,7 @@ func TestAnEmptySpillFileDoesNotHideTheNext(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if p := r.run(0, "resend", "--rate", "max"); !strings.Contains(p.stderr.String(), "run resend again") {
+	if p := r.run(0, "resend", "--rate", "max"); !strings.Contains(p.stderr.String(), "producer resend") {
 		t.Error("nobody is told that there is more")
 	}
 	r.run(0, "resend", "--rate", "max")

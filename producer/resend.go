@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 
 	"github.com/sirupsen/logrus"
 
@@ -44,11 +43,7 @@ func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *stat
 		return report, errors.Join(err, restErr, taken.Close(), fmt.Errorf("%s is kept, because not all of it could be read or put; "+
 			"remove from it what was put, or the next resend puts it again", taken.Name()))
 	}
-	err = errors.Join(err, taken.Remove())
-	if _, absent := os.Stat(cfg.Spill); absent == nil {
-		log.WithField("file", cfg.Spill).Warn("there are spilled events: run resend again")
-	}
-	return report, err
+	return report, errors.Join(err, taken.Remove())
 }
 
 // spillRest moves what a resend that ended early has not read yet back to the spill file.
