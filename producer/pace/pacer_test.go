@@ -73,6 +73,20 @@ func TestDueTimesDoNotDrift(t *testing.T) {
 	})
 }
 
+// No rate is so low that a due time is in the past.
+func TestDueTimesDoNotOverflow(t *testing.T) {
+	for _, rate := range []pace.Rate{1e-9, 1e-12, 1e-300} {
+		before := time.Duration(0)
+		for n := range uint64(20) {
+			due := rate.DueAfter(n)
+			if due < before || (n > 0 && due < 24*time.Hour) {
+				t.Errorf("record %d at %s/s is due after %s", n, rate, due)
+			}
+			before = due
+		}
+	}
+}
+
 func TestAnyWindowHasRateTimesTimeRecordsWithinOne(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rate := pace.Rate(rapid.Float64Range(1.0/3600, 5000).Draw(rt, "rate"))

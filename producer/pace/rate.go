@@ -43,9 +43,13 @@ func (r Rate) String() string {
 	return strconv.FormatFloat(float64(r), 'g', -1, 64)
 }
 
-// DueAfter is the time from the start of the run to the due time of record n, counted from 0.
+// DueAfter is the time from the start of the run to the due time of record n, counted from 0, but no more than 292 years.
 func (r Rate) DueAfter(n uint64) time.Duration {
-	return time.Duration(math.Round(float64(n) / float64(r) * 1e9))
+	nanos := math.Round(float64(n) / float64(r) * 1e9)
+	if nanos >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return time.Duration(nanos)
 }
 
 // dueBefore is how many records are due in the first d of a run, its very end not included.
