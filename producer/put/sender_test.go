@@ -6,10 +6,8 @@ import (
 	"net"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -76,6 +74,7 @@ func TestARecordLingersForOthersButNotLonger(t *testing.T) {
 	})
 }
 
+// However records come, none waits longer than for the linger time (containers twice) and one call.
 func TestOnlyWhatWasRefusedIsSentAgainUnderItsKey(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		refusals, keys := map[string]int{}, map[string]string{}
@@ -169,44 +168,6 @@ func TestRecordsOlderThanTheirTTLAreSpilled(t *testing.T) {
 			t.Errorf("%d calls in 10 s for one shard that refuses: no backoff", calls)
 		}
 	})
-}
-
-func TestAShardGetsNoMoreThanItsLimits(t *testing.T) {
-	cfg := put.Config{ShardRecords: 1000, ShardBytes: 1e6, InFlight: 8, Linger: 50 * time.Millisecond}
-	for name, run := range map[string]struct {
-		padding, records int
-		takes            time.Duration // what the limit makes of it, less the full bucket at the start
-	}{
-		"records": {0, 22_000, 10900 * time.Millisecond},
-		"bytes":   {10_000, 1000, 4900 * time.Millisecond},
-		"large":   {700_000, 10, 2700 * time.Millisecond}, // no bucket holds that much: they go, and are made up for
-	} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				b := start(t, 2, cfg, func(b *bench) { b.padding = run.padding })
-				began := time.Now()
-				if err := errors.Join(b.make(run.records), b.finish()); err != nil {
-					t.Fatal(err)
-				}
-				b.verify(t)
-				var records, bytes int
-				for _, r := range b.stream.records {
-					if !strings.HasSuffix(r.shardID, "0") {
-						continue
-					}
-					records, bytes = records+1, bytes+len(r.data)+len(r.partitionKey)
-					// At the start the buckets are full: a tenth of a second's, and the record that empties them.
-					elapsed := r.at.Sub(began).Seconds()
-					if float64(records) > 101+elapsed*float64(cfg.ShardRecords) || float64(bytes) > 1e5+float64(len(r.data)+len(r.partitionKey))+elapsed*float64(cfg.ShardBytes) {
-						t.Fatalf("after %.3f s the shard has %d records, %d bytes", elapsed, records, bytes)
-					}
-				}
-				if took := time.Since(began); took < run.takes || took > run.takes+500*time.Millisecond {
-					t.Errorf("took %s, want %s: the limit is not used", took, run.takes)
-				}
-			})
-		})
-	}
 }
 
 func TestAStopSpillsWhatIsLeft(t *testing.T) {
@@ -318,35 +279,6 @@ func TestASpillThatCannotBeWrittenIsCountedAsLoss(t *testing.T) {
 	})
 }
 
-func TestPutBlocksWhenTooMuchIsUnsentAndWhileTheOldestIsTooOld(t *testing.T) {
-	for name, blockAfter := range map[string]time.Duration{"too much": 0, "too old": time.Second} {
-		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T) {
-				b := start(t, 1, put.Config{BlockAfter: blockAfter}, func(b *bench) { b.stream.latency = 5 * time.Second })
-				blocked := make(chan error)
-				go func() { blocked <- b.make(20_600) }()
-				time.Sleep(1500 * time.Millisecond)
-				synctest.Wait()
-				if blockAfter > 0 {
-					time.Sleep(time.Second) // the oldest is old now, and nothing is accepted until the call is back
-				}
-				before := b.Stats().Unsent
-				if before > 20_000 || (blockAfter == 0 && before < 20_000) {
-					t.Errorf("%d records accepted", before)
-				}
-				time.Sleep(time.Second)
-				if after := b.Stats().Unsent; after != before {
-					t.Errorf("%d records accepted, a second later %d", before, after)
-				}
-				if err := errors.Join(<-blocked, b.finish()); err != nil {
-					t.Error(err)
-				}
-				b.verify(t)
-			})
-		})
-	}
-}
-
 func TestAReshardIsNoticed(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, 4, put.Config{}, func(b *bench) { b.stream.shards = shards(8) }) // routed by the old map
@@ -362,49 +294,4 @@ func TestAReshardIsNoticed(t *testing.T) {
 
 // In strict order each shard has its records in the order of their making, whatever fails, and each put names the
 // one before.
-func TestStrictOrder(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		random, last := rand.New(rand.NewPCG(5, 5)), map[string]string{}
-		b := start(t, 3, put.Config{StrictOrder: true, InFlight: 8}, func(b *bench) {
-			b.stream.refuse = func(string, string) bool { return random.Float64() < 0.4 }
-			b.stream.check = func(in *kinesis.PutRecordInput) {
-				if in.SequenceNumberForOrdering != nil {
-					last[*in.PartitionKey] = *in.SequenceNumberForOrdering
-				}
-			}
-		})
-		if err := errors.Join(b.make(300), b.finish()); err != nil {
-			t.Fatal(err)
-		}
-		b.verify(t)
-		before := map[string]stored{}
-		for _, r := range b.stream.records {
-			if previous, ok := before[r.shardID]; ok && (previous.partitionKey >= r.partitionKey || last[r.partitionKey] != sequence(previous)) {
-				t.Errorf("%s (ordered after %s) follows %v", r.partitionKey, last[r.partitionKey], previous)
-			}
-			before[r.shardID] = r
-		}
-		if len(b.stream.records) != 300 || b.stream.mostUp > 3 {
-			t.Errorf("%d records, %d calls at once", len(b.stream.records), b.stream.mostUp)
-		}
-	})
-}
-
 // With fewer calls than shards, no shard waits until another has nothing left.
-func TestStrictOrderServesTheShardsInTurn(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		b := start(t, 4, put.Config{StrictOrder: true, InFlight: 2}, nil)
-		if err := errors.Join(b.make(400), b.finish()); err != nil {
-			t.Fatal(err)
-		}
-		counts := map[string]int{}
-		for _, r := range b.stream.records[:100] {
-			counts[r.shardID]++
-		}
-		for _, shard := range b.stream.shards {
-			if n := counts[shard.ID]; n < 24 || n > 26 {
-				t.Fatalf("the first 100 records in the stream: %v", counts)
-			}
-		}
-	})
-}
