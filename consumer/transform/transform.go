@@ -43,7 +43,8 @@ const whiteSpace = " \t\r\n" // of JSON
 // Append appends the transformed record to dst and returns the extended slice, or returns dst as it was and the
 // reason for the rejection. record is neither changed nor kept. Nothing is allocated if dst has room for record.
 func Append(dst, record []byte) ([]byte, Reason) {
-	if multiline(record) {
+	lines := multiline(record)
+	if lines {
 		record = bytes.Trim(record, whiteSpace)
 	}
 	if reason := check(record); reason != "" {
@@ -57,7 +58,7 @@ func Append(dst, record []byte) ([]byte, Reason) {
 	dst = append(dst, record[:id.Index]...)
 	dst = append(dst, text(id)...)
 	dst = append(dst, record[id.Index+len(id.Raw):]...)
-	if multiline(record) {
+	if lines && multiline(record) {
 		dst = dst[:start+compact(dst[start:])]
 	}
 	return dst, ""

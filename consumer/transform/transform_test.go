@@ -10,6 +10,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"pgregory.net/rapid"
+
 	"example.com/callevents/consumer/transform"
 )
 
@@ -104,6 +106,50 @@ func TestRejected(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNamesAreCountedHoweverTheyAreSpelled plays with how often, where and how the two names stand.
+func TestNamesAreCountedHoweverTheyAreSpelled(t *testing.T) {
+	members := func(t *rapid.T, names ...string) (list []string, seen map[string]int) {
+		seen = map[string]int{}
+		for range rapid.IntRange(0, 4).Draw(t, "members") {
+			name := rapid.SampledFrom(names).Draw(t, "name")
+			seen[name]++
+			if rapid.IntRange(0, 4).Draw(t, "escaped") == 0 {
+				name = strings.Replace(name, "s", `\u0073`, 1)
+			}
+			list = append(list, `"`+name+`"`+rapid.SampledFrom([]string{":", " : ", "\t:"}).Draw(t, "colon"))
+		}
+		return list, seen
+	}
+	values := rapid.SampledFrom([]string{`"5"`, `"user"`, `["user","user_id"]`, `{"user":{"user_id":"5"}}`, `"\""`})
+	rapid.Check(t, func(t *rapid.T) {
+		user, ids := members(t, "user_id", "x", "user")
+		for i, name := range user {
+			user[i] += values.Draw(t, "value")
+			if strings.Contains(name, "_id") {
+				user[i] = name + `"5"`
+			}
+		}
+		root, users := members(t, "user", "user_id", "x")
+		for i, name := range root {
+			root[i] += values.Draw(t, "value")
+			if strings.Contains(name, `er"`) {
+				root[i] = name + "{" + strings.Join(user, ",") + "}"
+			}
+		}
+		record := "{" + strings.Join(root, ",") + "}"
+		want := transform.Reason("")
+		switch {
+		case users["user"] > 1 || users["user"] == 1 && ids["user_id"] > 1:
+			want = transform.DuplicateName
+		case users["user"] == 0 || ids["user_id"] == 0:
+			want = transform.NoUserID
+		}
+		if _, reason := transform.Append(nil, []byte(record)); reason != want {
+			t.Fatalf("%s: reason %q, want %q", record, reason, want)
+		}
+	})
 }
 
 func TestNothingIsAllocated(t *testing.T) {
