@@ -12,7 +12,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// consume measures CPU time and memory of one worker that warehouses everything that lies in 4 shards, ours and stock
+// contestant is a consumer that is started on the stream under a name of its own.
+type contestant struct {
+	name  string
+	start func(app string) (*program, error)
+}
+
+// consume measures CPU time and memory of one worker that warehouses everything that lies in 4 shards, ours and others
 // in turn, with the same transformation, format and sizes.
 func consume(ctx context.Context, cfg Config, r *rig) error {
 	stream, err := r.stream(ctx, 4)
@@ -22,11 +28,7 @@ func consume(ctx context.Context, cfg Config, r *rig) error {
 	if err := r.produce(ctx, stream, cfg.Records); err != nil {
 		return err
 	}
-	t := newTable(fmt.Sprintf("%d call events on 4 shards, --flush-bytes 8MiB", cfg.Records), "CPU", "CPU per 1,000 records", "peak memory", "objects")
-	consumers := []struct {
-		name  string
-		start func(app string) (*program, error)
-	}{
+	contestants := []contestant{
 		{"ours", func(app string) (*program, error) {
 			return r.start(r.endpoints, "consumer", "--stream", stream, "--app", app, "--bucket", bucket, "--prefix", app+"/records/",
 				"--errors-prefix", app+"/errors/", "--flush-interval", "5s")
@@ -42,33 +44,41 @@ func consume(ctx context.Context, cfg Config, r *rig) error {
 			return err
 		}
 		defer proxy.Close()
-		endpoints := r.endpoints
-		endpoints.Kinesis = proxy.URL
-		consumers = append(consumers, struct {
-			name  string
-			start func(app string) (*program, error)
-		}{"Redpanda Connect", func(app string) (*program, error) { return r.redpandaConnect(endpoints, cfg.Redpanda, stream, app) }})
+		contestants = append(contestants, contestant{"Redpanda Connect", func(app string) (*program, error) {
+			return r.redpandaConnect(proxy.URL, cfg.Redpanda, stream, app)
+		}})
 	}
+	t := newTable(fmt.Sprintf("%d call events on 4 shards, --flush-bytes 8MiB", cfg.Records), "CPU", "CPU per 1,000 records", "peak memory", "objects", "stored", "time")
 	for range cfg.Runs {
-		for _, c := range consumers {
-			app := name("app")
-			p, err := c.start(app)
-			if err != nil {
+		for _, c := range contestants {
+			if err := r.compete(ctx, c, cfg.Records, t); err != nil {
 				return err
 			}
-			stored := &count{rig: r, prefix: app + "/records/", seen: map[string]bool{}}
-			if _, err := await(ctx, p.started, c.name+" has stored everything", func() bool { return stored.look(ctx) >= cfg.Records }); err != nil {
-				return fmt.Errorf("%w: %d of %d are stored\n%s", err, stored.records, cfg.Records, p.said())
-			}
-			peak := p.peak()
-			if err := p.Stop(patience); err != nil {
-				return err
-			}
-			cpu := p.cpu()
-			t.add(c.name, seconds(cpu), fmt.Sprintf("%.1f ms", cpu.Seconds()*1e6/float64(cfg.Records)), fmt.Sprintf("%d MiB", peak>>20), strconv.Itoa(stored.objects))
 		}
 	}
 	t.print()
+	return nil
+}
+
+// compete lets a contestant store everything, and adds its row.
+func (r *rig) compete(ctx context.Context, c contestant, records int, t *table) error {
+	app := name("app")
+	p, err := c.start(app)
+	if err != nil {
+		return err
+	}
+	stored := &count{rig: r, prefix: app + "/records/", seen: map[string]bool{}}
+	took, err := await(ctx, p.started, c.name+" has stored everything", func() bool { return stored.look(ctx) >= records })
+	if err != nil {
+		return fmt.Errorf("%w: %d of %d are stored\n%s", err, stored.records, records, p.said())
+	}
+	peak := p.peak()
+	if err := p.Stop(patience); err != nil {
+		return err
+	}
+	cpu := p.cpu()
+	t.add(c.name, seconds(cpu), fmt.Sprintf("%.1f ms", cpu.Seconds()*1e6/float64(records)), fmt.Sprintf("%d MiB", peak>>20),
+		strconv.Itoa(stored.objects), fmt.Sprintf("%.1f MiB", float64(stored.bytes)/(1<<20)), fmt.Sprintf("%.0f s", took.Seconds()))
 	return nil
 }
 
@@ -90,6 +100,7 @@ type count struct {
 	prefix           string
 	seen             map[string]bool
 	records, objects int
+	bytes            int64
 	next             time.Time
 }
 
@@ -115,7 +126,7 @@ func (c *count) look(ctx context.Context) int {
 			}
 			n, _ := strconv.Atoi(head.Metadata["records"])
 			c.seen[*object.Key] = true
-			c.records, c.objects = c.records+n, c.objects+1
+			c.records, c.objects, c.bytes = c.records+n, c.objects+1, c.bytes+aws.ToInt64(object.Size)
 		}
 	}
 	return c.records

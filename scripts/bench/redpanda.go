@@ -50,7 +50,9 @@ output:
 `))
 
 // redpandaConnect starts Redpanda Connect, which the caller has to have: it is not among our modules.
-func (r *rig) redpandaConnect(endpoints servers.Endpoints, binary, stream, app string) (*program, error) {
+func (r *rig) redpandaConnect(kinesis, binary, stream, app string) (*program, error) {
+	endpoints := r.endpoints
+	endpoints.Kinesis = kinesis
 	file, err := os.Create(filepath.Join(r.dir, app+".yaml"))
 	if err != nil {
 		return nil, err

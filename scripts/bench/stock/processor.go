@@ -50,6 +50,7 @@ func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
 		if p.records == 0 {
 			p.since = time.Now()
 		}
+		p.line = append(p.line, '\n')
 		_, _ = p.encoder.Write(p.line) // into memory
 		p.records, p.bytes, p.last = p.records+1, p.bytes+len(p.line), record.SequenceNumber
 		if p.bytes >= p.cfg.FlushBytes {
