@@ -42,7 +42,8 @@ type fields struct {
 func (d *pageDecoder) pageMember(name []byte) (ok bool) {
 	switch string(name) {
 	case "Records":
-		d.page.Records = []types.Record{} // of an empty page too
+		n := len(d.rest) / 1024 // a guess; there may be more
+		d.page.Records, d.fields = make([]types.Record, 0, n), make([]fields, 0, n)
 		return d.list((*pageDecoder).record)
 	case "NextShardIterator":
 		d.page.NextShardIterator = new(string)
