@@ -107,7 +107,7 @@ func (d *pageDecoder) take(token string) (ok bool) {
 	return ok
 }
 
-// quoted takes what is between two quotes. What looks for escapes is up to the caller.
+// quoted takes what is between two quotes. Whether there are escapes in it is left to the caller to see.
 func (d *pageDecoder) quoted(s *[]byte) (ok bool) {
 	if d.take(`"`) {
 		*s, d.rest, ok = bytes.Cut(d.rest, []byte(`"`))

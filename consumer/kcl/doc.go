@@ -8,6 +8,7 @@
 //	RecordProcessor  processor.go     takes a page to the pipeline of its shard
 //
 // What comes between is a [session] per acquired shard: the lease, the reader and the pipeline of one life.
+// The reader's client decodes pages by a decoder for just them, protocol.go, which changes nothing but the CPU they take.
 //
 // # The way of a page
 //
