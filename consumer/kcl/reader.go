@@ -158,13 +158,18 @@ func (r *reader) failed(err error) error {
 		r.log.WithField("sequence_number", r.at).Debug("shard iterator expired, making another")
 		return nil
 	}
-	r.retry = min(lastRetry, max(firstRetry, 2*r.retry))
-	r.due = time.Now().Add(r.retry/2 + rand.N(r.retry))
+	r.backOff()
 	r.metrics.readFailures.Inc()
 	if !errors.Is(err, context.Canceled) {
 		r.log.WithError(err).Warn("shard not read, trying again")
 	}
 	return nil
+}
+
+// backOff puts the next call off, longer each time until a page was read.
+func (r *reader) backOff() {
+	r.retry = min(lastRetry, max(firstRetry, 2*r.retry))
+	r.due = time.Now().Add(r.retry/2 + rand.N(r.retry))
 }
 
 func emptyPage() *kinesis.GetRecordsOutput {

@@ -137,7 +137,8 @@ func (s *session) outcome(page *kinesis.GetRecordsOutput, err error) (*kinesis.G
 		s.failed = err
 		return nil, err
 	}
-	_ = s.reader.failed(err) // what it would return was sorted out above
+	s.reader.backOff()
+	s.log.WithError(err).Warn("shard waits for its warehouse, trying again")
 	return page, nil
 }
 
