@@ -11,7 +11,8 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-// Every service in turn is out of order for longer than the lease, in every way; the worker recovers by itself.
+// Every service in turn is out of order for longer than the lease, in every way; the worker recovers by itself. Seen to
+// fail when the lease manager ends at the first error of the table.
 func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
 	expired := func(w http.ResponseWriter, req *http.Request, pass http.Handler) {
 		if faults.Operation(req) == "PUT" || faults.Operation(req) == "LIST" {
@@ -64,7 +65,7 @@ func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
 }
 
 // The table is deleted under two running workers: it is made again, the positions come from the chain, and nothing
-// is lost or repeated.
+// is lost or repeated. Seen to fail when the missing table is an error like any other.
 func TestLeaseTableDeletedWhileRunning(t *testing.T) {
 	r := newRig(t, 4)
 	r.lease = 3 * time.Second

@@ -118,7 +118,8 @@ func testManyRows(t *testing.T, ctx context.Context, table lease.Table) {
 	const n = 120
 	large := strings.Repeat("x", 10_000) // a Scan page ends at 1 MB
 	for i := range n {
-		if _, err := table.Update(ctx, lease.Row{ShardID: fmt.Sprint("many-", i)}, lease.Set{"AssignedTo": "a", "ParentShardId": large}); err != nil {
+		_, err := table.Update(ctx, lease.Row{ShardID: fmt.Sprint("many-", i)}, lease.Set{"AssignedTo": "a", "ParentShardId": large})
+		if err != nil && !errors.Is(err, lease.ErrRefused) { // refused if the SDK sent it again, on a busy machine
 			t.Fatal(err)
 		}
 	}
