@@ -133,6 +133,12 @@ func TestAnEmptySpillFileDoesNotHideTheNext(t *testing.T) {
 	if n := len(r.ledger()); n != 7 {
 		t.Errorf("%d of 7 were put", n)
 	}
+	if err := os.WriteFile(r.path("spill.ndjson"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p := r.run(0, "--count", "1"); strings.Contains(p.stderr.String(), "producer resend") {
+		t.Error("an empty file is said to hold events")
+	}
 }
 
 func TestAStallIsSkippedOnRequest(t *testing.T) {

@@ -70,7 +70,7 @@ func command(args []string) int {
 		work = resend
 	}
 	report, err := work(ctx, &cfg, log, terminal)
-	if _, absent := os.Stat(cfg.Spill); absent == nil {
+	if spilled, err := os.Stat(cfg.Spill); err == nil && spilled.Size() > 0 {
 		log.WithField("file", cfg.Spill).Warn("there are spilled events: producer resend puts them")
 	}
 	return exit(ctx, report, err)
