@@ -40,7 +40,7 @@ type Config struct {
 	Start        string `default:"TRIM_HORIZON" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
 
 	FlushInterval time.Duration    `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
-	FlushBytes    units.Base2Bytes `default:"8MiB" help:"An object is written when it holds this much before compression. At most 64MiB. Times the shards held, it bounds the memory."`
+	FlushBytes    units.Base2Bytes `default:"8MiB" help:"An object is written when it holds this much before compression. At most 48MiB. Times the shards held, it bounds the memory."`
 	FlushRecords  int              `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
 	Format        string           `default:"ndjson" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
 	Compression   string           `default:"gzip" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
@@ -53,8 +53,9 @@ type Config struct {
 	Log `embed:""`
 }
 
-// maxObjectBytes bounds an object: it is held in memory and sent in one request.
-const maxObjectBytes = 64 * units.MiB
+// maxFlushBytes leaves room for the record that fills a batch, of 10 MiB at most: an object, which is held in memory and
+// sent in one request, stays below 64 MiB.
+const maxFlushBytes = 48 * units.MiB
 
 // Validate reports every problem at once. Kong calls it after parsing.
 func (c *Config) Validate() error {
@@ -77,7 +78,7 @@ func (c *Config) Validate() error {
 	_, err := c.startAt(time.Now())
 	check(err == nil, "--start %q: use TRIM_HORIZON, LATEST or a time such as 2026-01-31T12:00:00Z that is not in the future", c.Start)
 	check(c.FlushInterval >= 100*time.Millisecond, "--flush-interval %v: at least 100ms", c.FlushInterval)
-	check(c.FlushBytes >= 1 && c.FlushBytes <= units.Base2Bytes(maxObjectBytes), "--flush-bytes %v: 1B to 64MiB", c.FlushBytes)
+	check(c.FlushBytes >= 1 && c.FlushBytes <= units.Base2Bytes(maxFlushBytes), "--flush-bytes %v: 1B to 48MiB", c.FlushBytes)
 	check(c.FlushRecords >= 0, "--flush-records %d: 0 (no limit) or more", c.FlushRecords)
 	check(c.Format == "ndjson" || c.Format == "parquet", "--format %q: use ndjson or parquet", c.Format)
 	check(slices.Contains([]string{"gzip", "zstd", "none"}, c.Compression), "--compression %q: use gzip, zstd or none", c.Compression)

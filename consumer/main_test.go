@@ -33,7 +33,7 @@ func TestWrongFlags(t *testing.T) {
 		},
 		"future start":        {args: []string{"--start", "2999-01-01T00:00:00Z"}, want: []string{"not in the future"}},
 		"overlapping":         {args: []string{"--errors-prefix", "mandir-event-records/errors/"}, want: []string{"neither may contain the other"}},
-		"too large an object": {args: []string{"--flush-bytes", "65MiB"}, want: []string{"1B to 64MiB"}},
+		"too large an object": {args: []string{"--flush-bytes", "49MiB"}, want: []string{"1B to 48MiB"}},
 		"not ASCII":           {args: []string{"--prefix", "événements/"}, want: []string{"printable ASCII"}},
 		"environment":         {env: []string{"CALLEVENTS_FLUSH_INTERVAL=1ms"}, want: []string{"--flush-interval 1ms"}},
 		"redrive": {
