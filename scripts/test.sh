@@ -25,7 +25,7 @@ for arg in "$@"; do
   [[ $arg == ./* ]] && packages=
 done
 # shellcheck disable=SC2086 # an empty variable is no argument
-go test $race -timeout 10m "$@" $packages
+go test $race -timeout 20m "$@" $packages
 if [[ $# == 0 && -n $race ]]; then # a module of its own: DuckDB, in C++, stays out of ours
   go -C scripts/duckdb test ./...
 fi

@@ -97,7 +97,7 @@ func (l *ledger) add(fields []string, shards map[string]uint16, seed maphash.See
 	}
 	unknown := uint64(0)
 	if len(fields) == 4 {
-		if unknown, err = strconv.ParseUint(fields[3], 10, 8); err != nil {
+		if unknown, err = strconv.ParseUint(fields[3], 10, 16); err != nil {
 			return fmt.Errorf("unknown sends: %w", err)
 		}
 	}
