@@ -38,7 +38,7 @@ func Load(ctx context.Context) (aws.Config, error) {
 		WithTransportOptions(func(t *http.Transport) {
 			t.TLSHandshakeTimeout = connectTimeout
 			t.ResponseHeaderTimeout = responseTimeout
-			t.MaxIdleConnsPerHost = 64
+			t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256 // as many calls as a producer makes at a time
 		})
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
 	if err != nil {
