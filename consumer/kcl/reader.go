@@ -77,12 +77,13 @@ func (r *reader) page(ctx context.Context, want sequence.Number) (*kinesis.GetRe
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	called := time.Now()
 	out, err := r.read(ctx)
 	if err != nil {
 		return emptyPage(), r.failed(err)
 	}
 	r.retry = 0
-	r.delivered(out)
+	r.delivered(out, called)
 	return out, nil
 }
 
@@ -119,8 +120,9 @@ func (r *reader) position() *kinesis.GetShardIteratorInput {
 	return input
 }
 
-// delivered notes where the page leaves the reader and when the next call may go out.
-func (r *reader) delivered(out *kinesis.GetRecordsOutput) {
+// delivered notes where the page leaves the reader, and when the next call may go out: quotas count from call to call, so
+// the time that an answer takes is not waited for once more.
+func (r *reader) delivered(out *kinesis.GetRecordsOutput, called time.Time) {
 	bytes := 0
 	for _, record := range out.Records {
 		bytes += len(record.Data) + len(aws.ToString(record.PartitionKey))
@@ -140,7 +142,7 @@ func (r *reader) delivered(out *kinesis.GetRecordsOutput) {
 	if *out.MillisBehindLatest == 0 && !r.closed {
 		pause = max(pause, idle)
 	}
-	r.due = time.Now().Add(pause)
+	r.due = called.Add(pause)
 	r.records.Add(uint64(len(out.Records)))
 	r.behind.Store(*out.MillisBehindLatest)
 	r.metrics.read(r.shardID, len(out.Records), bytes, *out.MillisBehindLatest)
