@@ -60,19 +60,22 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 				return err
 			}
 			crews[k] = append(crews[k], i)
-			time.Sleep(time.Second) // the stock worker does not wait for a table that another one is making
+			pause(ctx, time.Second) // the stock worker does not wait for a table that another one is making
 		}
 		if _, err := await(ctx, time.Now(), kind.name+" holds all shards", func() bool { return r.owned(ctx, app) == 4 }); err != nil {
 			return err
 		}
 	}
-	time.Sleep(30 * time.Second) // let all come to rest
+	pause(ctx, 30 * time.Second) // let all come to rest
 	for _, crew := range crews {
 		for _, i := range crew {
 			i.before = i.proxy.Counts()
 		}
 	}
-	time.Sleep(cfg.Window)
+	pause(ctx, cfg.Window)
+	if ctx.Err() != nil {
+		return ctx.Err() // a window that was cut short tells nothing
+	}
 	for k, crew := range crews {
 		for _, i := range crew {
 			sum, parts := i.perMinute(cfg.Window)

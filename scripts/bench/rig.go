@@ -130,3 +130,13 @@ func await(ctx context.Context, started time.Time, what string, done func() bool
 	}
 	return time.Since(started), nil
 }
+
+// pause lets time pass, unless ctx ends: whatever is measured next then says so.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

@@ -50,7 +50,7 @@ func soak(ctx context.Context, cfg Config, r *rig) error {
 	if err := producer.Stop(soakPause); err != nil { // it may have spilled, which the verification has to know nothing of
 		fmt.Printf("\nproducer: %v\n%s", err, producer.said())
 	}
-	time.Sleep(soakPause) // the consumers read what was put last
+	pause(ctx, soakPause) // the consumers read what was put last
 	for _, i := range crew {
 		if err := i.Stop(soakPause); err != nil {
 			return fmt.Errorf("stop consumer: %w", err)
