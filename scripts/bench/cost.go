@@ -66,7 +66,7 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 			return err
 		}
 	}
-	pause(ctx, 30 * time.Second) // let all come to rest
+	pause(ctx, 30*time.Second) // let all come to rest
 	for _, crew := range crews {
 		for _, i := range crew {
 			i.before = i.proxy.Counts()

@@ -124,7 +124,7 @@ func join(before int) func(context.Context, *rig) (time.Duration, int, error) {
 		}
 		workers = append(workers, c)
 		took, err := await(ctx, c.started, "the shards are balanced", func() bool { return spread(workers) })
-		pause(ctx, 2 * time.Second) // for what would be read again
+		pause(ctx, 2*time.Second) // for what would be read again
 		return took, total(workers) - preloaded, err
 	}
 }
@@ -147,7 +147,7 @@ func terminate(ctx context.Context, r *rig) (time.Duration, int, error) {
 	}
 	defer next.Kill()
 	_, err = await(ctx, started, "all shards are consumed", func() bool { return next.consuming() == 4 })
-	pause(ctx, 2 * time.Second)
+	pause(ctx, 2*time.Second)
 	return took, next.read(), err
 }
 
