@@ -148,8 +148,7 @@ func TestShardIsConsumedAfterAFailedAcquisition(t *testing.T) {
 	}
 }
 
-// Defect 12. Seen to fail without escape: the library drops the page, or panics. And when data that begins with a zero byte
-// is not escaped: it loses that byte.
+// Defect 12. Seen to fail when the library is given the records and its processor's are taken: it drops the page, or panics.
 func TestBrokenContainersCostNothingElse(t *testing.T) {
 	r := newRig(t, 1)
 	n := r.run("a")

@@ -43,7 +43,7 @@
 //	 9  balance that never comes                           fair share and claims of our own        lease.TestJoiningWorkersAreBalancedWithinAFewSyncIntervals, lease.TestRemainderIsBalancedToo
 //	10  a shard that is never consumed again               owner set by a successful take only     TestShardIsConsumedAfterAFailedAcquisition
 //	11  a late renewal takes a released lease back         the library's renewal is switched off   lease.TestRenewalAfterReleaseCannotTakeTheLeaseBack
-//	12  a broken container costs a page, or the process    escape: the library sees no container   TestBrokenContainersCostNothingElse
+//	12  a broken container costs a page, or the process    the library sees no record              TestBrokenContainersCostNothingElse
 //	13  checkpoints inside a container                     cuts between sequence numbers only      pipeline.TestEveryRuleIsNeeded
 //	14  failed and hanging reads                           empty page, deadline, new iterator      TestFailingReadsAreOutlasted, TestHangingReadEndsWithTheProcess, TestExpiredIteratorIsReplacedAfterTheLastRecord
 //	15  noise                                              own pace; the library logs at Debug     TestQuickStartQuietRest

@@ -48,8 +48,12 @@ func (w *Worker) park(ctx context.Context) {
 	}
 }
 
-// page returns the next page of a shard for the library. An error ends the library's consumer of that shard, and
-// that is the one way to end it: the session then drains in RemoveLeaseOwner.
+// page reads the next page of a shard. An error ends the library's consumer of that shard, and that is the one way to
+// end it: the session then drains in RemoveLeaseOwner.
+//
+// The library gets the page without its records; the session keeps them until the processor is called for the page. The
+// library would only take containers of the Kinesis Producer Library apart, and lose the whole page over one that is
+// malformed, or panic; and count bytes, and sleep over them where nothing can wake it.
 func (w *Worker) page(shardID string) (*kinesis.GetRecordsOutput, error) {
 	s := w.session(shardID)
 	if s == nil {
@@ -59,33 +63,9 @@ func (w *Worker) page(shardID string) (*kinesis.GetRecordsOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range page.Records {
-		page.Records[i].Data = escape(page.Records[i].Data)
-	}
+	s.records, page.Records = page.Records, nil
 	if page.NextShardIterator != nil {
 		page.NextShardIterator = &shardID
 	}
 	return page, nil
-}
-
-// The library's de-aggregator loses a whole page over one malformed container, or panics. It looks for the magic
-// bytes f3 89 9a c2 of the Kinesis Producer Library, so data that begins like them gets a zero byte in front, and
-// so does data that begins with a zero byte.
-const (
-	kplMagicFirst = 0xf3
-	escapeByte    = 0x00
-)
-
-func escape(data []byte) []byte {
-	if len(data) > 0 && (data[0] == kplMagicFirst || data[0] == escapeByte) {
-		return append([]byte{escapeByte}, data...)
-	}
-	return data
-}
-
-func unescape(data []byte) []byte {
-	if len(data) > 0 && data[0] == escapeByte {
-		return data[1:]
-	}
-	return data
 }

@@ -17,9 +17,7 @@ func (p *processor) Initialize(in *interfaces.InitializationInput) {
 }
 
 // ProcessRecords takes one page, empty ones included: batches are also cut by age.
-func (p *processor) ProcessRecords(in *interfaces.ProcessRecordsInput) {
-	p.session.process(in.Records)
-}
+func (p *processor) ProcessRecords(*interfaces.ProcessRecordsInput) { p.session.process() }
 
 // Shutdown is called at the end of a closed shard. Every other end of a session goes through RemoveLeaseOwner only.
 func (p *processor) Shutdown(in *interfaces.ShutdownInput) {

@@ -24,11 +24,12 @@ type session struct {
 	shard  *pipeline.Shard
 	log    *logrus.Entry
 
-	work   context.Context // ends with the lease, or a grace after it should be left: for commits
-	read   context.Context // ends as soon as the lease should be left: for waits and reads
-	close  context.CancelFunc
-	opened bool
-	failed error // why the session must end; what it holds is discarded
+	work    context.Context // ends with the lease, or a grace after it should be left: for commits
+	read    context.Context // ends as soon as the lease should be left: for waits and reads
+	close   context.CancelFunc
+	opened  bool
+	records []types.Record // of the page that the library is at, and has not seen
+	failed  error          // why the session must end; what it holds is discarded
 }
 
 // newSession starts the session's contexts. grace bounds the drain once the lease should be left.
@@ -142,16 +143,15 @@ func (s *session) outcome(page *kinesis.GetRecordsOutput, err error) (*kinesis.G
 	return page, nil
 }
 
-// process takes a page.
-func (s *session) process(records []types.Record) {
+// process takes the page that next returned last.
+func (s *session) process() {
 	defer s.recovered(&s.failed)
 	if s.failed != nil || !s.opened {
 		return
 	}
-	for i := range records {
-		records[i].Data = unescape(records[i].Data)
-	}
-	if err := s.shard.Process(s.work, records); err != nil {
+	page := s.records
+	s.records = nil // or it would be held while the next one is read
+	if err := s.shard.Process(s.work, page); err != nil {
 		s.failed = err
 	}
 }
