@@ -61,7 +61,9 @@ var rules = []struct{ name, file, rule, without, test string }{
 		err = s.flush(ctx, day, causeDay)`, ""},
 	{"5 a sequence number is never cut", "shard.go",
 		`if err := s.appendUser(record, user); err != nil {`, `if s.full() != "" {
-			_ = s.flush(context.Background(), s.batch.Place().Day, causeRecords)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second) // a store that is gone must not hold it for ever
+			_ = s.flush(ctx, s.batch.Place().Day, causeRecords)
+			cancel()
 		}
 		if err := s.appendUser(record, user); err != nil {`, ""},
 	{"5 a batch of nothing but rejected records is a link", "flush.go",
