@@ -56,12 +56,13 @@ func soak(ctx context.Context, cfg Config, r *rig) error {
 			return fmt.Errorf("stop consumer: %w", err)
 		}
 	}
-	verify, err := r.start(r.endpoints, "verify", "--bucket", bucket, "--prefix", app+"/records/", "--errors-prefix", app+"/errors/", "--ledger", ledger)
+	verify, err := r.start(r.endpoints, "verify", "--bucket", bucket, "--prefix", app+"/records/", "--errors-prefix", app+"/errors/",
+		"--stream", stream, "--ledger", ledger)
 	if err != nil {
 		return err
 	}
 	failed := verify.Wait()
-	found, _ := os.ReadFile(filepath.Join(r.dir, "verify.log"))
+	found, _ := os.ReadFile(verify.log)
 	fmt.Printf("\n%s", found)
 	return failed
 }
