@@ -67,3 +67,11 @@ func Parse(line []byte) (Event, error) {
 	}
 	return Event{CallID: id.Str, JSON: line}, nil
 }
+
+// Text is what a JSON string spells, or any other value as it was written: gjson's own String turns 9e3 into 9000.
+func Text(value gjson.Result) string {
+	if value.Type == gjson.String {
+		return value.Str
+	}
+	return value.Raw
+}

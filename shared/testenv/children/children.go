@@ -43,6 +43,16 @@ func Start(cmd *exec.Cmd) (*Child, error) {
 // Ended is closed when the program has ended and its output is read.
 func (c *Child) Ended() <-chan struct{} { return c.ended }
 
+// Running reports whether the program has not ended.
+func (c *Child) Running() bool {
+	select {
+	case <-c.ended:
+		return false
+	default:
+		return true
+	}
+}
+
 // Wait returns how the program ended, as [exec.Cmd.Wait] does.
 func (c *Child) Wait() error {
 	<-c.ended

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -92,5 +93,18 @@ func TestStopIsPatientUpToTheGracePeriod(t *testing.T) {
 func TestStartReportsAMissingProgram(t *testing.T) {
 	if _, err := children.Start(exec.Command("no-such-program")); err == nil {
 		t.Error("no error")
+	}
+}
+
+func TestLinesArePassedOnWhole(t *testing.T) {
+	var got []string
+	l := &children.Lines{Each: func(line string) error { got = append(got, line); return nil }}
+	for _, piece := range []string{"a", "b\nc\n\n", "", "d", "\ne"} {
+		if n, err := l.Write([]byte(piece)); n != len(piece) || err != nil {
+			t.Fatalf("write %q: %d, %v", piece, n, err)
+		}
+	}
+	if want := []string{"ab", "c", "", "d"}; !slices.Equal(got, want) {
+		t.Fatalf("lines %q, want %q", got, want)
 	}
 }
