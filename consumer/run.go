@@ -64,7 +64,7 @@ func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus
 	if err := table.Create(ctx); err != nil {
 		return err
 	}
-	if store.Former, err = locations(table.Application().Layouts); err != nil {
+	if store.Locations, err = locations(table.Application().Layouts); err != nil {
 		return err
 	}
 	shards := pipeline.Config{
@@ -81,7 +81,7 @@ func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus
 
 // newPipeline makes the pipelines of the shards that leases are acquired for.
 func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
-	return func(shard types.Shard, l *lease.Lease) (*pipeline.Shard, error) {
+	return func(shard types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(aws.ToString(shard.SequenceNumberRange.StartingSequenceNumber))
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
@@ -90,7 +90,7 @@ func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
 		}
-		info := pipeline.ShardInfo{ID: aws.ToString(shard.ShardId), StartingSequenceNumber: start, HashKeys: keys}
+		info := pipeline.Shard{ID: aws.ToString(shard.ShardId), StartingSequenceNumber: start, HashKeys: keys}
 		return pipeline.New(cfg, info, l), nil
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/consumer/lease"
+	"example.com/callevents/shared/streams"
+	"example.com/callevents/shared/wait"
 )
 
 // Pauses between two listings. ListShards may be called 1,000 times a second per stream (Kinesis quotas); a shard
@@ -24,14 +26,14 @@ const (
 	listRetry = time.Second
 )
 
-// catalog is the stream's shards as of the last complete listing. It answers the library's ListShards, so that the
-// event loop can turn fast, and it never shows a listing that was cut off between two pages.
+// catalog has the stream's shards as of the last complete listing. It answers the library's ListShards, so that the
+// event loop can turn fast.
 type catalog struct {
 	client  *kinesis.Client
 	stream  string
 	changed func()
 	log     *logrus.Entry
-	ask     chan struct{} // capacity 1: list now
+	refresh wait.Signal // list now
 
 	mu     sync.Mutex
 	shards []types.Shard
@@ -40,7 +42,7 @@ type catalog struct {
 }
 
 func newCatalog(client *kinesis.Client, stream string, log *logrus.Entry) *catalog {
-	return &catalog{client: client, stream: stream, log: log, ask: make(chan struct{}, 1)}
+	return &catalog{client: client, stream: stream, log: log, refresh: wait.NewSignal()}
 }
 
 // errRecreated means that the stream is another one under its old name: no position of ours means anything in it.
@@ -64,41 +66,21 @@ func (c *catalog) run(ctx context.Context) error {
 			}
 			pause = listRetry
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if c.refresh.Wait(ctx, pause) != nil {
 			return nil
-		case <-c.ask:
-			timer.Stop()
-		case <-timer.C:
 		}
 	}
 }
 
 // Refresh implements [lease.Shards]: it asks for a listing now and does not wait for it.
-func (c *catalog) Refresh() {
-	select {
-	case c.ask <- struct{}{}:
-	default:
-	}
-}
+func (c *catalog) Refresh() { c.refresh.Set() }
 
 func (c *catalog) list(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	var shards []types.Shard
-	input := &kinesis.ListShardsInput{StreamName: &c.stream}
-	for {
-		page, err := c.client.ListShards(ctx, input)
-		if err != nil {
-			return fmt.Errorf("list shards of %s: %w", c.stream, err)
-		}
-		shards = append(shards, page.Shards...)
-		if page.NextToken == nil {
-			break
-		}
-		input = &kinesis.ListShardsInput{NextToken: page.NextToken} // excludes the stream's name
+	shards, err := streams.ListShards(ctx, c.client, &kinesis.ListShardsInput{StreamName: &c.stream})
+	if err != nil {
+		return err
 	}
 	leases := make([]lease.Shard, len(shards))
 	for i, s := range shards {

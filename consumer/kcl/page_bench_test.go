@@ -24,6 +24,7 @@ import (
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 )
 
@@ -87,12 +88,12 @@ func (a *answers) Do(*http.Request) (*http.Response, error) {
 }
 
 // newSink is a shard whose lease lasts and whose objects go nowhere.
-func newSink(b *testing.B) *pipeline.Shard {
+func newSink(b *testing.B) *pipeline.Pipeline {
 	log := logrus.NewEntry(&logrus.Logger{Out: io.Discard})
 	store := warehouse.NewStore(warehouse.Config{Location: warehouse.Location{Bucket: "b", Prefix: "r/"}, Format: warehouse.NDJSONGzip,
 		Timeout: time.Minute}, nowhere{}, warehouse.NewMetrics(prometheus.NewRegistry()), log)
 	shard := pipeline.New(pipeline.Config{FlushInterval: time.Hour, FlushBytes: 8 << 20, Store: store,
-		Metrics: pipeline.NewMetrics(prometheus.NewRegistry()), Log: log}, pipeline.ShardInfo{ID: "shardId-000000000000", StartingSequenceNumber: "1"}, lasting{})
+		Metrics: pipeline.NewMetrics(prometheus.NewRegistry()), Log: log}, pipeline.Shard{ID: "shardId-000000000000", StartingSequenceNumber: "1"}, lasting{})
 	if err := shard.Open(b.Context(), "", ""); err != nil {
 		b.Fatal(err)
 	}
@@ -111,9 +112,9 @@ func (nowhere) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s
 
 type lasting struct{}
 
-func (lasting) Deadline() time.Time                              { return time.Now().Add(time.Hour) }
-func (lasting) Done() <-chan struct{}                            { return nil }
-func (lasting) Checkpoint(context.Context, string, string) error { return nil }
+func (lasting) Deadline() time.Time                                       { return time.Now().Add(time.Hour) }
+func (lasting) Checkpoint(context.Context, sequence.Number, string) error { return nil }
+func (lasting) Finish(context.Context, string) error                      { return nil }
 
 // callEvent is an event as random as real ones: its template is cut at the brackets of the variable values, which
 // have the odd places.

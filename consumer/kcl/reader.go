@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -14,32 +13,29 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/shared/sequence"
+	"example.com/callevents/shared/wait"
 )
 
 const (
 	// callTimeout bounds one call to Kinesis, the SDK's retries included.
 	callTimeout = 10 * time.Second
-	// iteratorTimeout bounds the one that is quick on AWS, and that kinesalite does not answer for AT_TIMESTAMP on a
-	// shard without records, until there are some.
-	iteratorTimeout = 5 * time.Second
-	// A shard answers 5 GetRecords a second and gives 2 MB/s, shared by all applications that read it (Kinesis
-	// quotas). The library counts calls too, in windows of a second; at this pace it finds nothing to complain of.
+	// A shard answers 5 GetRecords a second and gives 2 MB/s, shared by all applications that read it (Kinesis quotas).
 	pace           = 255 * time.Millisecond
 	bytesPerSecond = 2_000_000
 	// idle is the pause after a page that reached the tip of the shard.
 	idle = time.Second
-	// pageBytes is what a page should hold. Kinesis returns up to 10,000 records or 10 MiB (GetRecords, API
-	// reference); the limit is adapted to the size of the records, since every shard holds a page in memory.
+	// pageBytes is what a page should hold. Kinesis returns up to 10,000 records or 10 MiB (API reference, GetRecords).
+	// The limit follows the size of the records, since a page is held in memory for every shard.
 	pageBytes   = 1 << 20
 	pageRecords = 10_000
 	firstPage   = 1_000 // records, before their size is known
-	// Pauses after a failed call, doubling.
-	firstRetry = 200 * time.Millisecond
-	lastRetry  = 5 * time.Second
 )
 
-// reader reads one shard, page by page, from wherever its pipeline wants to go on. Not safe for concurrent use: the
-// library's consumer goroutine calls it.
+// backoff is between failed calls, and between failed attempts to open a shard.
+var backoff = wait.Backoff{First: 200 * time.Millisecond, Last: 5 * time.Second}
+
+// reader reads one shard, page by page, from where its pipeline wants to go on. Not safe for concurrent use, but for
+// records and behind.
 type reader struct {
 	client  *kinesis.Client
 	stream  string
@@ -48,51 +44,52 @@ type reader struct {
 	log     *logrus.Entry
 	metrics *Metrics
 
-	iterator string          // "": to be made, from at
-	at       sequence.Number // last record delivered, or the position the iterator starts after
-	closed   bool            // the shard's last page was delivered
-	limit    int32
-	retry    time.Duration
-	due      time.Time // no call before
+	iterator string          // "": to be got, from at
+	at       sequence.Number // the last record read, or the position that the iterator starts after
+	limit    int32           // records a page
+	failures int             // of calls, in a row
+	due      time.Time       // no call before
 
 	records atomic.Uint64 // read so far
-	behind  atomic.Int64  // millis behind latest, as the last page said
+	behind  atomic.Int64  // millis behind latest, as of the last page
+}
+
+func (w *Worker) newReader(shardID string, log *logrus.Entry) *reader {
+	return &reader{client: w.client, stream: w.cfg.Stream, shardID: shardID, start: w.cfg.Start, limit: firstPage, log: log, metrics: w.metrics}
+}
+
+// page is an answer of GetRecords.
+type page struct {
+	records []types.Record
+	end     bool // the shard is closed, and nothing follows
 }
 
 // errGone means that the shard is not part of the stream any more, or the stream does not exist.
 var errGone = errors.New("shard or stream does not exist any more")
 
-// page reads the next page after position want. A call that failed gives an empty page: the caller comes back, and
-// in the meantime whatever is due by time gets its turn. The page's NextShardIterator is nil if the shard is
-// closed and was read to its end.
-func (r *reader) page(ctx context.Context, want sequence.Number) (*kinesis.GetRecordsOutput, error) {
-	if want != r.at { // the pipeline was moved by a link of another writer
-		r.iterator, r.at, r.closed = "", want, false
+// next reads the page after a position, when it is due. A call that failed gives an empty page and is repeated by the
+// next one; meanwhile batches can end by age. The error is errGone, or the cause of the context's end.
+func (r *reader) next(ctx context.Context, after sequence.Number) (page, error) {
+	if after != r.at { // the pipeline was moved by a link of another writer
+		r.iterator, r.at = "", after
 	}
-	if err := sleepUntil(ctx, r.due); err != nil {
-		return nil, err
-	}
-	if r.closed {
-		return &kinesis.GetRecordsOutput{MillisBehindLatest: aws.Int64(0)}, nil
+	if err := wait.Until(ctx, r.due); err != nil {
+		return page{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	called := time.Now()
 	out, err := r.read(ctx)
 	if err != nil {
-		return emptyPage(), r.failed(err)
+		return page{}, r.failed(err)
 	}
-	r.retry = 0
 	r.delivered(out, called)
-	return out, nil
+	return page{records: out.Records, end: out.NextShardIterator == nil}, nil
 }
 
 func (r *reader) read(ctx context.Context) (*kinesis.GetRecordsOutput, error) {
 	if r.iterator == "" {
-		input := r.position()
-		iteratorCtx, cancel := context.WithTimeout(ctx, iteratorTimeout)
-		out, err := r.client.GetShardIterator(iteratorCtx, input)
-		cancel()
+		out, err := r.client.GetShardIterator(ctx, r.position())
 		if err != nil {
 			return nil, fmt.Errorf("get shard iterator: %w", err)
 		}
@@ -120,10 +117,10 @@ func (r *reader) position() *kinesis.GetShardIteratorInput {
 	return input
 }
 
-// delivered notes where the page leaves the reader, and when the next call may go out: quotas count from call to call, so
-// the time that an answer takes is not waited for once more.
+// delivered notes where the page ends, and when the next call may go out. Quotas count from call to call, so the time
+// that the answer took is not waited for once more.
 func (r *reader) delivered(out *kinesis.GetRecordsOutput, called time.Time) {
-	bytes := 0
+	bytes, behind := 0, aws.ToInt64(out.MillisBehindLatest)
 	for _, record := range out.Records {
 		bytes += len(record.Data) + len(aws.ToString(record.PartitionKey))
 	}
@@ -134,21 +131,18 @@ func (r *reader) delivered(out *kinesis.GetRecordsOutput, called time.Time) {
 		}
 		r.limit = int32(min(pageRecords, max(1, n*pageBytes/max(bytes, 1))))
 	}
-	r.iterator, r.closed = aws.ToString(out.NextShardIterator), out.NextShardIterator == nil
-	if out.MillisBehindLatest == nil {
-		out.MillisBehindLatest = aws.Int64(0)
-	}
+	r.iterator, r.failures = aws.ToString(out.NextShardIterator), 0
 	pause := max(pace, time.Duration(bytes)*time.Second/bytesPerSecond)
-	if *out.MillisBehindLatest == 0 && !r.closed {
+	if behind == 0 && out.NextShardIterator != nil {
 		pause = max(pause, idle)
 	}
 	r.due = called.Add(pause)
 	r.records.Add(uint64(len(out.Records)))
-	r.behind.Store(*out.MillisBehindLatest)
-	r.metrics.read(r.shardID, len(out.Records), bytes, *out.MillisBehindLatest)
+	r.behind.Store(behind)
+	r.metrics.read(r.shardID, len(out.Records), bytes, behind)
 }
 
-// failed decides what a failed call means. Nil: come back later.
+// failed decides what a failed call means. Nil: it is to be repeated.
 func (r *reader) failed(err error) error {
 	var expired *types.ExpiredIteratorException
 	var gone *types.ResourceNotFoundException
@@ -160,32 +154,11 @@ func (r *reader) failed(err error) error {
 		r.log.WithField("sequence_number", r.at).Debug("shard iterator expired, making another")
 		return nil
 	}
-	r.backOff()
+	r.failures++
+	r.due = time.Now().Add(backoff.After(r.failures))
 	r.metrics.readFailures.Inc()
 	if !errors.Is(err, context.Canceled) {
 		r.log.WithError(err).Warn("shard not read, trying again")
 	}
 	return nil
-}
-
-// backOff puts the next call off, longer each time until a page was read.
-func (r *reader) backOff() {
-	r.retry = min(lastRetry, max(firstRetry, 2*r.retry))
-	r.due = time.Now().Add(r.retry/2 + rand.N(r.retry))
-}
-
-func emptyPage() *kinesis.GetRecordsOutput {
-	return &kinesis.GetRecordsOutput{NextShardIterator: aws.String(""), MillisBehindLatest: aws.Int64(0)}
-}
-
-// sleepUntil returns early with the context's error when it ends first.
-func sleepUntil(ctx context.Context, at time.Time) error {
-	timer := time.NewTimer(time.Until(at))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return ctx.Err()
-	}
 }

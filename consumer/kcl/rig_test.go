@@ -150,13 +150,13 @@ func (r *rig) run(id string) *node {
 }
 
 func (r *rig) pipelines(cfg pipeline.Config) kcl.NewPipeline {
-	return func(s types.Shard, l *lease.Lease) (*pipeline.Shard, error) {
+	return func(s types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(*s.SequenceNumberRange.StartingSequenceNumber)
 		if err != nil {
 			return nil, err
 		}
 		keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
-		return pipeline.New(cfg, pipeline.ShardInfo{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l), err
+		return pipeline.New(cfg, pipeline.Shard{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l), err
 	}
 }
 

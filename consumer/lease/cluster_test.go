@@ -162,7 +162,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.mu.Unlock()
 	w.done.Go(func() {
 		select {
-		case <-l.Leave():
+		case <-l.Drain():
 			select {
 			case <-time.After(c.drain(l.ShardID())):
 			case <-w.killed.Done():

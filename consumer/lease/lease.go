@@ -3,7 +3,6 @@ package lease
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -66,9 +65,9 @@ func (l *Lease) Deadline() time.Time {
 	return l.deadline
 }
 
-// Leave is closed when the owner should drain and release: another worker's claim was granted, the process
-// stops, or the lease is gone.
-func (l *Lease) Leave() <-chan struct{} { return l.leave }
+// Drain is closed when the owner should drain the shard and release the lease: a claim was granted, the process stops,
+// or the lease is gone.
+func (l *Lease) Drain() <-chan struct{} { return l.leave }
 
 // Done is closed when the lease is released or lost.
 func (l *Lease) Done() <-chan struct{} { return l.done }
@@ -90,17 +89,35 @@ func parseCheckpoint(checkpoint string) (sequence.Number, error) {
 	return sequence.Parse(checkpoint)
 }
 
-// Checkpoint stores checkpoint, a decimal sequence number or [ShardEnd], with the day of the newest link. It is a
-// renewal too. A checkpoint that is not ahead of the stored one is ignored, and nothing follows [ShardEnd].
-// [ErrLost] means discard; any other error means that the outcome stayed unknown until ctx ended or the trust
-// window closed.
-func (l *Lease) Checkpoint(ctx context.Context, checkpoint, day string) error {
+// Checkpoint stores the end of the newest link, and the day of the next one. It is a renewal too. A checkpoint that is
+// not ahead of the stored one is ignored. The error is [ErrLost], which means discard, or says why the outcome stayed
+// unknown until ctx ended or the trust window closed.
+func (l *Lease) Checkpoint(ctx context.Context, at sequence.Number, day string) error {
+	return l.advance(ctx, day, func(stored string) (string, error) {
+		before, err := parseCheckpoint(stored)
+		if err != nil || !at.After(before) {
+			return "", err
+		}
+		return at.String(), nil
+	})
+}
+
+// Finish stores [ShardEnd] in the same way: the shard was read to its end, and nothing follows.
+func (l *Lease) Finish(ctx context.Context, day string) error {
+	return l.advance(ctx, day, func(string) (string, error) { return ShardEnd, nil })
+}
+
+// advance writes the checkpoint that follows the stored one; "" is none. Nothing follows [ShardEnd].
+func (l *Lease) advance(ctx context.Context, day string, next func(stored string) (string, error)) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
 	defer l.unlock()
-	ahead, err := isAhead(checkpoint, l.row.Checkpoint)
-	if err != nil || !ahead {
+	if l.row.Finished() {
+		return nil
+	}
+	checkpoint, err := next(l.row.Checkpoint)
+	if err != nil || checkpoint == "" {
 		return err
 	}
 	for pause := l.manager.cfg.retryPause(); ; {
@@ -110,21 +127,6 @@ func (l *Lease) Checkpoint(ctx context.Context, checkpoint, day string) error {
 		}
 		l.log.WithError(err).Warn("checkpoint not confirmed, trying again")
 	}
-}
-
-func isAhead(checkpoint, stored string) (bool, error) {
-	if stored == ShardEnd {
-		return false, nil
-	}
-	if checkpoint == ShardEnd {
-		return true, nil
-	}
-	next, err := sequence.Parse(checkpoint)
-	if err != nil {
-		return false, fmt.Errorf("checkpoint: %w", err)
-	}
-	current, err := parseCheckpoint(stored)
-	return next.After(current), err
 }
 
 // Release gives the lease back, so that it is free at once, or free for its claimant. What a failure leaves behind,

@@ -132,6 +132,13 @@ func (m *Manager) Held() []*Lease {
 	return leases
 }
 
+// Lease returns the lease of a shard that is held now, nil if it is not.
+func (m *Manager) Lease(shardID string) *Lease {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.held[shardID]
+}
+
 // ErrNotWanted means that the lease is not for this worker to take: it has a live owner or a claimant, its
 // parents are unfinished, or this worker has its fair share.
 var ErrNotWanted = errors.New("lease not wanted")

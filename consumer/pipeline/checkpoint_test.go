@@ -81,17 +81,31 @@ func (b *bench) work(t *testing.T, url, table, worker string, finish bool) (err 
 	if err != nil {
 		return err
 	}
+	working := whileHeld(ctx, l)
 	shard := newShard(testenv.NewS3Client(b.url), b.bucketName, worker, l)
-	if err := shard.Open(ctx, at, day); err != nil {
+	if err := shard.Open(working, at, day); err != nil {
 		return err
 	}
-	if err := readOn(ctx, b.world, shard, finish); err != nil || !finish {
+	if err := readOn(working, b.world, shard, finish); err != nil || !finish {
 		return err
 	}
 	if row := l.Row(); row.Checkpoint != "SHARD_END" {
 		t.Errorf("the checkpoint is %s", row.Checkpoint)
 	}
 	return nil
+}
+
+// whileHeld returns a context that ends with the lease, as consumer/kcl has it.
+func whileHeld(ctx context.Context, l *lease.Lease) context.Context {
+	working, end := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case <-l.Done():
+			end(lease.ErrLost)
+		case <-ctx.Done():
+		}
+	}()
+	return working
 }
 
 // onCheckpoints strikes the first four checkpoints; renewals pass.

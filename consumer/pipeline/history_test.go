@@ -143,7 +143,7 @@ func (w *world) disturb(v *worker, how byte) {
 		v.term()
 	case v.id != w.row.owner:
 		w.log("%d  learns that it has lost the lease", v.id)
-		v.lose()
+		v.lose(errLost)
 	}
 }
 

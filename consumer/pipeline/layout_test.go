@@ -39,11 +39,11 @@ func TestLayoutChangesBetweenTwoRuns(t *testing.T) {
 	shard := b.open(t, func(p *pipeline.Config, w *warehouse.Config) {
 		p.Metrics = pipeline.NewMetrics(b.metrics)
 		w.Location, w.ErrorsPrefix, w.Format = at("s/"), "f/", warehouse.NDJSONGzip
-		w.Former = []warehouse.Location{at("r/"), at("s/")}
+		w.Locations = []warehouse.Location{at("r/"), at("s/")}
 	})
 	b.process(t, shard, 100)
-	if err := shard.Finish(t.Context()); err != nil {
-		t.Fatal(err)
+	if finished, err := shard.Finish(t.Context(), shard.Position()); err != nil || !finished {
+		t.Fatalf("finished %t, %v", finished, err)
 	}
 	report, err := warehouse.Verify(t.Context(), client, warehouse.Verification{
 		Locations: []warehouse.Location{at("r/"), at("s/")}, Errors: []warehouse.Location{at("e/"), at("f/")},

@@ -155,11 +155,11 @@ func playFault(t *testing.T, url, bucketName string, rule faults.Rule) {
 // forgetful is a lease that is never lost, and whose row stores nothing.
 type forgetful struct{}
 
-func (forgetful) Deadline() time.Time                              { return time.Now().Add(time.Hour) }
-func (forgetful) Done() <-chan struct{}                            { return nil }
-func (forgetful) Checkpoint(context.Context, string, string) error { return nil }
+func (forgetful) Deadline() time.Time                                       { return time.Now().Add(time.Hour) }
+func (forgetful) Checkpoint(context.Context, sequence.Number, string) error { return nil }
+func (forgetful) Finish(context.Context, string) error                      { return nil }
 
-func newShard(client warehouse.Client, bucketName, writer string, l pipeline.Lease) *pipeline.Shard {
+func newShard(client warehouse.Client, bucketName, writer string, l pipeline.Lease) *pipeline.Pipeline {
 	store := warehouse.NewStore(warehouse.Config{
 		Application: "app", Stream: "stream", Writer: writer,
 		Location:     warehouse.Location{Bucket: bucketName, Prefix: "r/"},
@@ -168,11 +168,11 @@ func newShard(client warehouse.Client, bucketName, writer string, l pipeline.Lea
 	}, client, warehouseMetrics, quietLog)
 	return pipeline.New(pipeline.Config{
 		Stream: "stream", FlushInterval: time.Hour, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
-	}, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, l)
+	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, l)
 }
 
 // readToEnd opens the shard, as often as it needs, and reads everything there is.
-func readToEnd(ctx context.Context, w *world, shard *pipeline.Shard, finish bool) error {
+func readToEnd(ctx context.Context, w *world, shard *pipeline.Pipeline, finish bool) error {
 	for {
 		err := shard.Open(ctx, "", "")
 		if errors.Is(err, warehouse.ErrFatal) || ctx.Err() != nil {
@@ -185,7 +185,7 @@ func readToEnd(ctx context.Context, w *world, shard *pipeline.Shard, finish bool
 }
 
 // readOn reads everything there is, and finishes the shard or drains it.
-func readOn(ctx context.Context, w *world, shard *pipeline.Shard, finish bool) error {
+func readOn(ctx context.Context, w *world, shard *pipeline.Pipeline, finish bool) error {
 	for {
 		page := w.stream.read(shard.Position(), 5, 1)
 		if n := len(page); n > 0 && sequence.Number(*page[n-1].SequenceNumber).After(shard.Position()) {
@@ -197,7 +197,7 @@ func readOn(ctx context.Context, w *world, shard *pipeline.Shard, finish bool) e
 		if !finish {
 			return shard.Drain(ctx)
 		}
-		if err := shard.Finish(ctx); !errors.Is(err, pipeline.ErrRewound) {
+		if finished, err := shard.Finish(ctx, shard.Position()); finished || err != nil {
 			return err
 		}
 	}

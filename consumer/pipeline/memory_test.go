@@ -104,7 +104,7 @@ func fill(t *testing.T, format warehouse.Format) {
 							clients.all = &rounds[committed]
 						}
 					}
-				}}, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber}, forgetful{})
+				}}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber}, forgetful{})
 			if err := shard.Open(t.Context(), "", ""); err != nil {
 				t.Error(err)
 			}

@@ -51,7 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the end of a batch until its link and its dead letters were stored, attempts included.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}),
 		flushes: counters("flushes_total", "cause", "Links that this worker committed, by what ended the batch.",
-			string(causeAge), string(causeBytes), string(causeRecords), string(causeDay), string(causeDrain), string(causeResume)),
+			string(causeAge), string(causeBytes), string(causeRecords), string(causeDay), string(causeDrain)),
 	}
 	reg.MustRegister(m.latency)
 	return m

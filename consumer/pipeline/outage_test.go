@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -57,9 +58,11 @@ func waitWithoutS3(t *testing.T, cut func(*faults.Proxy) (mend func() error)) {
 		t.Fatalf("links end at %v", got)
 	}
 	cut(proxy)
-	go func() { result <- shard.Process(t.Context(), b.stream.read("120", 2, 0)) }()
-	close(b.lease.done)
-	if err := <-result; !errors.Is(err, pipeline.ErrLost) {
-		t.Fatalf("got %v, want ErrLost", err)
+	lost := errors.New("lease lost")
+	working, lose := context.WithCancelCause(t.Context())
+	go func() { result <- shard.Process(working, b.stream.read("120", 2, 0)) }()
+	lose(lost)
+	if err := <-result; !errors.Is(err, lost) {
+		t.Fatalf("got %v, want the cause of the context's end", err)
 	}
 }

@@ -16,64 +16,64 @@ import (
 var rules = []struct{ name, file, rule, without, test string }{
 	{"1 a link is created only if nothing has its name", "../warehouse/commit.go",
 		`IfNoneMatch: aws.String("*"),`, ``, ""},
-	{"1 a link is named after the record before it", "shard.go",
-		`s.batch.Take(at)`, `if s.batch.Empty() && s.repairing == nil {
-			s.begin(warehouse.Place{Shard: s.info.ID, Previous: at.Before(), Day: s.batch.Place().Day})
+	{"1 a link is named after the record before it", "pipeline.go",
+		`p.batch.Append(at)`, `if p.batch.Empty() && p.repair == nil {
+			p.begin(warehouse.Place{Shard: p.shard.ID, Previous: at.Before(), Day: p.batch.Place().Day})
 		}
-		s.batch.Take(at)`, ""},
+		p.batch.Append(at)`, ""},
 	{"1 no commit starts outside the trust window", "../warehouse/commit.go",
-		`now, until := time.Now(), window.Deadline()`, `now, until := time.Now(), time.Now().Add(s.Timeout)`,
+		`if !now.Before(until) {`, `if until = now.Add(s.Timeout); false {`,
 		"../warehouse TestCommitOutsideTheTrustWindowSendsNothing"},
-	{"2 a refused commit is adopted, not counted as done", "../warehouse/commit.go",
-		`return there, headErr`, `_ = there
+	{"2 a refused commit is adopted, not counted as done", "commit.go",
+		`return first, headErr`, `_ = first
 				return link, headErr`, ""},
-	{"2 an unknown outcome is resolved before anything else", "../warehouse/commit.go",
-		`case done:`, `case done, unknown:`, ""},
-	{"2 a link that is refused and absent is sent again", "../warehouse/commit.go",
-		`if ok || isFatal(headErr) {`, `if ok || headErr == nil || isFatal(headErr) {`, ". TestFailureMatrix/gofakes3/put_next_link/412"},
+	{"2 an unknown outcome is resolved before anything else", "commit.go",
+		`case warehouse.Done:`, `case warehouse.Done, warehouse.Unknown:`, ""},
+	{"2 a link that is refused and absent is sent again", "commit.go",
+		`if ok || errors.Is(headErr, warehouse.ErrFatal) {`, `if ok || headErr == nil || errors.Is(headErr, warehouse.ErrFatal) {`, ". TestFailureMatrix/gofakes3/put_next_link/412"},
 	{"2 forbidden is not absent", "../warehouse/store.go",
 		`s.forbidden(at.Bucket, key, err)`, `nil`, "../warehouse TestPreflightSaysWhatToDo"},
 	{"2 a link of another application is fatal", "../warehouse/store.go",
 		`if link.Application != s.Application || link.Stream != s.Stream {`, `if false {`,
 		"../warehouse TestForeignObjectsAreFatal/gofakes3"},
-	{"2 the batch is dropped if the link ends elsewhere", "flush.go",
-		`if link.First != s.batch.First() || link.Last != s.batch.Last() {`, `if false {`, ""},
-	{"2 after adoption the rest of the page is read again", "shard.go",
+	{"2 the batch is dropped if the link ends elsewhere", "commit.go",
+		`if link.First != p.batch.First() || link.Last != p.batch.Last() {`, `if false {`, ""},
+	{"2 after adoption the rest of the page is read again", "pipeline.go",
 		`err != nil || moved {`, `err != nil || moved && err != nil {`, ""},
-	{"3 dead letters are stored after the link", "flush.go",
+	{"3 dead letters are stored after the link", "commit.go",
 		`if link.Rejected > 0 {`, `if false {`, ""},
 	{"3 dead letters missing at the tip are restored", "../warehouse/deadletter.go",
 		`return true, nil`, `return false, nil`, ""},
 	{"3 incomplete dead letters replace nothing", "../warehouse/deadletter.go",
 		`if !complete {`, `if false {`, ""},
-	{"3 the checkpoint comes after the link", "flush.go",
+	{"3 the checkpoint comes after the link", "commit.go",
 		`started := time.Now()`, `started := time.Now()
-		_ = s.checkpoint(ctx, s.batch.Last().String(), nextDay)`, ""},
-	{"4 a shard is resumed at its tip", "shard.go",
+		_ = p.lease.Checkpoint(ctx, p.batch.Last(), nextDay)`, ""},
+	{"4 a shard is resumed at its tip", "commit.go",
 		`if ok && !checkpoint.After(tip.Last) {`, `if ok && false {`, ""},
 	{"4 the tip may lie where a former run wrote", "../warehouse/tip.go",
-		`append([]Location{s.Location}, s.Former...)`, `[]Location{s.Location}`, ""},
-	{"5 the day of a link is decided by the link before", "shard.go",
-		`err = s.flush(ctx, day, causeDay)`, `if s.batch.Empty() {
-			s.begin(warehouse.Place{Shard: s.info.ID, Previous: s.batch.Last(), Day: day})
+		`append([]Location{s.Location}, s.Locations...)`, `[]Location{s.Location}`, ""},
+	{"5 the day of a link is decided by the link before", "pipeline.go",
+		`err = p.commit(ctx, day, causeDay)`, `if p.batch.Empty() {
+			p.begin(warehouse.Place{Shard: p.shard.ID, Previous: p.batch.Last(), Day: day})
 			break
 		}
-		err = s.flush(ctx, day, causeDay)`, ""},
-	{"5 a sequence number is never cut", "shard.go",
-		`if err := s.appendUser(record, user); err != nil {`, `if s.full() != "" {
+		err = p.commit(ctx, day, causeDay)`, ""},
+	{"5 a sequence number is never cut", "pipeline.go",
+		`if err := p.batch.AddLine(`, `if p.full() != "" {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second) // a store that is gone must not hold it for ever
-			_ = s.flush(ctx, s.batch.Place().Day, causeRecords)
+			_ = p.commit(ctx, p.batch.Place().Day, causeRecords)
 			cancel()
 		}
-		if err := s.appendUser(record, user); err != nil {`, ""},
-	{"5 a batch of nothing but rejected records is a link", "flush.go",
-		`if err := s.batch.Seal(nextDay); err != nil {`, `if s.batch.Records() == 0 && s.batch.Rejected() > 0 {
-			s.begin(warehouse.Place{Shard: s.info.ID, Previous: s.batch.Last(), Day: s.batch.Place().Day})
+		if err := p.batch.AddLine(`, ""},
+	{"5 a batch of nothing but rejected records is a link", "commit.go",
+		`if err := p.batch.Seal(nextDay); err != nil {`, `if p.batch.Records() == 0 && p.batch.Rejected() > 0 {
+			p.begin(warehouse.Place{Shard: p.shard.ID, Previous: p.batch.Last(), Day: p.batch.Place().Day})
 			return nil
 		}
-		if err := s.batch.Seal(nextDay); err != nil {`, ""},
-	{"6 a record that is not after the last one is dropped", "shard.go",
-		`if !at.After(s.batch.Last()) {`, `if false {`, ""},
+		if err := p.batch.Seal(nextDay); err != nil {`, ""},
+	{"6 a record that is not after the last one is dropped", "pipeline.go",
+		`if !at.After(p.batch.Last()) {`, `if false {`, ""},
 	{"7 the store must refuse the second create", "../warehouse/preflight.go",
 		`{s.probeCreate, `, `{`, "../warehouse TestPreflightSaysWhatToDo"},
 }

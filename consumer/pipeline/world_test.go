@@ -47,22 +47,26 @@ type worker struct {
 	term  context.CancelFunc // SIGTERM, while something is under way: drain
 	ended chan struct{}
 
-	mu       sync.Mutex
-	deadline time.Time
-	done     chan struct{}
+	leased context.Context // ends when the worker learns that it has lost the lease
+	lose   context.CancelCauseFunc
 }
 
 var errFenced = errors.New("another worker owns the lease")
 
-func (w *worker) Deadline() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.deadline
+var errLost = errors.New("lease lost")
+
+// Deadline is far off: trust has a test of its own.
+func (w *worker) Deadline() time.Time { return time.Now().Add(1000 * time.Hour) }
+
+func (w *worker) Checkpoint(ctx context.Context, at sequence.Number, day string) error {
+	return w.checkpoint(ctx, at.String(), day)
 }
 
-func (w *worker) Done() <-chan struct{} { return w.done }
+func (w *worker) Finish(ctx context.Context, day string) error {
+	return w.checkpoint(ctx, "SHARD_END", day)
+}
 
-func (w *worker) Checkpoint(ctx context.Context, checkpoint, day string) error {
+func (w *worker) checkpoint(ctx context.Context, checkpoint, day string) error {
 	_, err := w.world.network.send(ctx, w.id, "CHECKPOINT "+checkpoint, func() (any, error) {
 		r := &w.world.row
 		if r.owner != w.id {
@@ -79,16 +83,6 @@ func (w *worker) Checkpoint(ctx context.Context, checkpoint, day string) error {
 
 func ahead(checkpoint, stored string) bool {
 	return stored != "SHARD_END" && (checkpoint == "SHARD_END" || sequence.Number(checkpoint).After(sequence.Number(stored)))
-}
-
-// lose tells the worker that its lease is gone, once.
-func (w *worker) lose() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.deadline.IsZero() {
-		w.deadline = time.Time{}
-		close(w.done)
-	}
 }
 
 // alive reports whether the worker's goroutine runs.
@@ -135,27 +129,27 @@ const flushInterval = 30 * time.Second
 func (w *world) acquire() *worker {
 	ctx, kill := context.WithCancel(context.Background())
 	work, term := context.WithCancel(ctx)
-	v := &worker{world: w, id: len(w.workers) + 1, kill: kill, term: term, deadline: time.Now().Add(1000 * time.Hour),
-		done: make(chan struct{}), ended: make(chan struct{})}
+	v := &worker{world: w, id: len(w.workers) + 1, kill: kill, term: term, ended: make(chan struct{})}
+	v.leased, v.lose = context.WithCancelCause(ctx)
 	w.workers = append(w.workers, v)
 	w.row.owner = v.id
 	l := layouts[w.layout]
 	w.written = append(w.written, l.Location)
 	store := warehouse.NewStore(warehouse.Config{
 		Application: "app", Stream: "stream", Writer: string(rune('A' - 1 + v.id%26)),
-		Location: l.Location, ErrorsPrefix: l.errorsPrefix, Format: l.format, Former: w.written,
+		Location: l.Location, ErrorsPrefix: l.errorsPrefix, Format: l.format, Locations: w.written,
 		Timeout: 1000 * time.Hour, Retention: 24 * time.Hour,
 	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
 	shard := pipeline.New(pipeline.Config{
 		FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
-	}, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v)
+	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v)
 	from := w.row
 	w.running.Go(func() {
 		defer close(v.ended)
 		err := v.run(work, shard, from)
 		if work.Err() != nil && ctx.Err() == nil {
 			w.log("      worker %d drains: %v", v.id, err)
-			err = shard.Drain(ctx)
+			err = shard.Drain(v.leased)
 		}
 		if err != nil {
 			w.log("      worker %d ends: %v", v.id, err)
@@ -165,7 +159,7 @@ func (w *world) acquire() *worker {
 }
 
 // run is what consumer/kcl does with a shard.
-func (v *worker) run(ctx context.Context, shard *pipeline.Shard, from row) error {
+func (v *worker) run(ctx context.Context, shard *pipeline.Pipeline, from row) error {
 	for {
 		err := shard.Open(ctx, sequence.Number(from.checkpoint), from.day)
 		if err == nil {
@@ -182,22 +176,15 @@ func (v *worker) run(ctx context.Context, shard *pipeline.Shard, from row) error
 		}
 		t := next.(turn)
 		if t.drain {
-			return shard.Drain(ctx)
+			return shard.Drain(v.leased)
 		}
 		if page := v.world.stream.read(shard.Position(), t.records, t.overlap); len(page) > 0 || !t.finish {
-			if err := shard.Process(ctx, page); err != nil {
+			if err := shard.Process(v.leased, page); err != nil {
 				return err
 			}
 			continue
 		}
-		before := shard.Position()
-		if err := shard.Drain(ctx); err != nil {
-			return err
-		}
-		if shard.Position() != before {
-			continue
-		}
-		if err := shard.Finish(ctx); err == nil || !errors.Is(err, pipeline.ErrRewound) {
+		if finished, err := shard.Finish(v.leased, shard.Position()); finished || err != nil {
 			return err
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"example.com/callevents/shared/sequence"
 )
 
-// Batch is a link in the making. Lines go straight through the encoder into one buffer, which is the body of the
-// request later: a batch is held once, compressed. Begin, then for each record Take and any number of Add and
-// Reject, then [Store.Commit]; and again from Begin, which keeps the memory. Not safe for concurrent use.
+// Batch is a link in the making. Lines go straight through the encoder into one buffer, which becomes the body of the
+// request. So a batch is held once, compressed. The order of calls: Begin; for each record Append and any number of
+// AddLine and AddDeadLetter; Seal; [Store.Create]; and again from Begin, which keeps the memory. Not safe for concurrent use.
 type Batch struct {
 	place       Place
 	nextDay     string
@@ -22,10 +22,10 @@ type Batch struct {
 	bytes       int // before compression
 	sealed      bool
 
-	format  Format
-	encoder encoder
-	body    body
-	letters body
+	format      Format
+	encoder     encoder
+	body        body
+	deadLetters body
 }
 
 // encoder turns lines into the bytes of one object.
@@ -58,20 +58,20 @@ func (b *Batch) Begin(place Place) {
 	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
 	b.records, b.rejected, b.bytes, b.sealed = 0, 0, 0, false
 	b.body.Reset()
-	b.letters.Reset()
+	b.deadLetters.Reset()
 	b.encoder.Reset(&b.body)
 }
 
 // Place is where the batch belongs.
 func (b *Batch) Place() Place { return b.place }
 
-// Empty reports whether no record was taken.
+// Empty reports whether the batch has no record.
 func (b *Batch) Empty() bool { return b.first.IsZero() }
 
-// First and Last are the ends of the range taken so far; while the batch is empty, Last is the record before it.
+// First is the sequence number of the first record; zero while the batch is empty.
 func (b *Batch) First() sequence.Number { return b.first }
 
-// Last is told with First.
+// Last is the sequence number of the last record; while the batch is empty, of the record before its place.
 func (b *Batch) Last() sequence.Number { return b.last }
 
 // Records counts the lines.
@@ -86,33 +86,33 @@ func (b *Batch) Bytes() int { return b.bytes }
 // BodyBytes is the size of the object as far as it is encoded.
 func (b *Batch) BodyBytes() int { return b.body.Len() }
 
-// Sealed reports whether a commit was begun: the batch takes nothing more.
+// Sealed reports whether a commit was begun. Then nothing more can be added.
 func (b *Batch) Sealed() bool { return b.sealed }
 
-// Take makes the record at n part of the batch, whatever becomes of it.
-func (b *Batch) Take(n sequence.Number) {
+// Append makes the record with sequence number n the last one of the batch's range. Its lines and dead letters follow.
+func (b *Batch) Append(n sequence.Number) {
 	if b.Empty() {
 		b.first = n
 	}
 	b.last = n
 }
 
-// Add adds a line of the record taken last. line must end with a line feed; it is not kept.
-func (b *Batch) Add(line []byte) error {
+// AddLine adds a line of the last record. It must end with a line feed, and is not kept.
+func (b *Batch) AddLine(line []byte) error {
 	b.records++
 	b.bytes += len(line)
 	_, err := b.encoder.Write(line)
 	return err
 }
 
-// Reject adds a dead letter of the record taken last.
-func (b *Batch) Reject(letter DeadLetter) error {
+// AddDeadLetter adds a dead letter of the last record.
+func (b *Batch) AddDeadLetter(letter DeadLetter) error {
 	b.rejected++
-	before := b.letters.Len()
-	encoder := json.NewEncoder(&b.letters)
-	encoder.SetEscapeHTML(false)
-	err := encoder.Encode(letter)
-	b.bytes += b.letters.Len() - before
+	before := b.deadLetters.Len()
+	lines := json.NewEncoder(&b.deadLetters)
+	lines.SetEscapeHTML(false)
+	err := lines.Encode(letter)
+	b.bytes += b.deadLetters.Len() - before
 	return err
 }
 
@@ -126,8 +126,8 @@ func (b *Batch) Seal(nextDay string) error {
 	return b.encoder.Close()
 }
 
-// link is what the sealed batch becomes if it is committed.
-func (b *Batch) link(s *Store) Link {
+// Link is what the sealed batch becomes when it is created.
+func (s *Store) Link(b *Batch) Link {
 	l := Link{
 		Location: s.Location, Place: b.place, Application: s.Application, Stream: s.Stream,
 		First: b.first, Last: b.last, NextDay: b.nextDay, Records: b.records, Rejected: b.rejected,

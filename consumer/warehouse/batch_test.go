@@ -59,8 +59,8 @@ func TestEveryFormatHoldsWhatWasAdded(t *testing.T) {
 			at.Day = warehouse.Day(time.Date(2026, 1, 1+round, 0, 0, 0, 0, time.UTC))
 			b.Begin(at)
 			for line := range strings.Lines(lines) {
-				b.Take("5")
-				if err := b.Add([]byte(line)); err != nil {
+				b.Append("5")
+				if err := b.AddLine([]byte(line)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -70,7 +70,7 @@ func TestEveryFormatHoldsWhatWasAdded(t *testing.T) {
 			if b.Bytes() != len(lines) || format != warehouse.NDJSON && len(lines) > 0 && b.BodyBytes() > len(lines)/2 {
 				t.Errorf("%s: %d bytes in, %d bytes out", format, b.Bytes(), b.BodyBytes())
 			}
-			link, err := s.Commit(within(t, 10*time.Second), always(), b)
+			link, err := commit(within(t, 10*time.Second), s, b)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -93,8 +93,8 @@ func TestParquetHasTypesAndLosesNothing(t *testing.T) {
 	for _, lines := range []int{2, 0, 2} {
 		b.Begin(place("100"))
 		for range lines {
-			b.Take("101")
-			if err := b.Add([]byte(typed + "\n")); err != nil {
+			b.Append("101")
+			if err := b.AddLine([]byte(typed + "\n")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -102,7 +102,7 @@ func TestParquetHasTypesAndLosesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Prefix += "x/"
-		link, err := s.Commit(within(t, 10*time.Second), always(), b)
+		link, err := commit(within(t, 10*time.Second), s, b)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,12 +14,12 @@ import (
 	"example.com/callevents/consumer/transform"
 )
 
-// DeadLetter is one rejected record, as it stands in a line of a dead letter object: everything that a person needs
-// to see what was wrong, and a redrive to put it back into the stream.
+// DeadLetter is one rejected record, a line of a dead letter object. It has what a person needs to see what was wrong,
+// and what a redrive needs to put the record back into the stream.
 //
 // The dead letters of a link are one object, <errors-prefix>dt=<day>/<shard>-after-<previous>.ndjson: the key of
-// [Place.Key] under the errors prefix, in NDJSON whatever the link's format is. It exists if, and only if, the link
-// says Rejected > 0, and then has that many lines, in the order of the shard.
+// [Place.Key] under the errors prefix. Its format is NDJSON, also beside links in other formats. It exists if, and only
+// if, the link has Rejected > 0, and then has that many lines, in the order of the shard.
 type DeadLetter struct {
 	Stream          string           `json:"stream"`
 	ShardID         string           `json:"shard_id"`
@@ -32,12 +32,12 @@ type DeadLetter struct {
 	Data            []byte           `json:"data"` // the original bytes, base64
 }
 
-// PutDeadLetters stores the dead letters of a link that says Rejected > 0, until it has succeeded or ctx ends.
-// They are taken from b, which has the link's range. Repeating it is harmless.
+// PutDeadLetters stores the dead letters of a link with Rejected > 0. It repeats the request until it succeeds or ctx
+// ends. b holds them and has the link's range. Repeating the call is harmless.
 //
-// If b has all of them, they overwrite whatever is there. If retention trimmed part of the range before it was read
-// again, or another version of the program judges differently, b is the best there is: it never replaces what
-// somebody else may have stored, and a person is told.
+// If b has all of them, they overwrite what is there. b may have fewer: retention trimmed part of the range before it
+// was read again, or another version of the program judges differently. Then b replaces nothing that another writer
+// may have stored, and a person is told.
 func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 	in := &s3.PutObjectInput{
 		Bucket:      &link.Bucket,
@@ -49,8 +49,8 @@ func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 	if !complete {
 		in.IfNoneMatch = aws.String("*")
 	}
-	for attempt := 0; ; attempt++ {
-		err := s.put(ctx, in, b.letters.Reader(), once)
+	for attempt := 1; ; attempt++ {
+		err := s.put(ctx, in, b.deadLetters.Reader(), once)
 		switch {
 		case err == nil && b.rejected != link.Rejected:
 			s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
@@ -59,8 +59,7 @@ func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 		case err == nil, !complete && status(err) == http.StatusPreconditionFailed:
 			return nil
 		}
-		s.warn(err, attempt, link.DeadLetters)
-		if err := pause(ctx, attempt); err != nil {
+		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
 			return fmt.Errorf("put dead letters %s: %w", link.DeadLetters, err)
 		}
 	}
@@ -74,13 +73,13 @@ func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body io.ReadSeek
 	return err
 }
 
-// DeadLettersMissing reports whether the link says that records were rejected, but their dead letters are not there:
-// its writer died between the two. It asks until it has an answer, or ctx ends, or with [ErrFatal].
+// DeadLettersMissing reports whether the link has rejected records whose dead letters are not there: its writer died
+// between the two. It asks until it has an answer. The error is [ErrFatal], or the cause of the context's end.
 func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error) {
 	if link.Rejected == 0 {
 		return false, nil
 	}
-	for attempt := 0; ; attempt++ {
+	for attempt := 1; ; attempt++ {
 		err := s.headDeadLetters(ctx, link)
 		switch status(err) {
 		case http.StatusNotFound:
@@ -91,8 +90,7 @@ func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error)
 		if err == nil {
 			return false, nil
 		}
-		s.log.WithError(err).WithField("object_key", link.DeadLetters).Warn("dead letters not found out about, asking again")
-		if err := pause(ctx, attempt); err != nil {
+		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
 			return false, fmt.Errorf("head dead letters %s: %w", link.DeadLetters, err)
 		}
 	}

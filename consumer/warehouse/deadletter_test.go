@@ -17,8 +17,8 @@ func rejecting(t *testing.T, s *warehouse.Store, records ...sequence.Number) *wa
 	b := s.NewBatch()
 	b.Begin(place("100"))
 	for _, n := range records {
-		b.Take(n)
-		err := b.Reject(warehouse.DeadLetter{Stream: "s", ShardID: shard, SequenceNumber: n.String(), PartitionKey: "<p&q>",
+		b.Append(n)
+		err := b.AddDeadLetter(warehouse.DeadLetter{Stream: "s", ShardID: shard, SequenceNumber: n.String(), PartitionKey: "<p&q>",
 			ArrivalTime: time.Date(2026, 11, 23, 1, 2, 3, 4e6, time.UTC), Reason: transform.NotJSON, Data: []byte("\xff{")})
 		if err != nil {
 			t.Fatal(err)
@@ -35,7 +35,7 @@ func TestDeadLettersAreWhatAPersonNeeds(t *testing.T) {
 		ctx := within(t, 10*time.Second)
 		s, _ := srv.store(srv.client, nil)
 		b := rejecting(t, s, "101", "102")
-		link, err := s.Commit(ctx, always(), b)
+		link, err := commit(ctx, s, b)
 		if err != nil || link.Records != 0 || link.Rejected != 2 || srv.read(t, link.Key()) != "" {
 			t.Fatalf("%+v, %v: want a link of no lines", link, err)
 		}
@@ -67,7 +67,7 @@ func TestIncompleteDeadLettersAreReportedAndReplaceNothing(t *testing.T) {
 		ctx := within(t, 10*time.Second)
 		s, log := srv.store(srv.client, nil)
 		whole, part := rejecting(t, s, "101", "102"), rejecting(t, s, "102")
-		link, err := s.Commit(ctx, always(), whole)
+		link, err := commit(ctx, s, whole)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,9 +86,9 @@ func TestIncompleteDeadLettersAreReportedAndReplaceNothing(t *testing.T) {
 		put(part, 2)
 		all := s.NewBatch() // retention took a record that was no dead letter: nothing is missing
 		all.Begin(place("100"))
-		all.Take("102")
+		all.Append("102")
 		for range 2 {
-			if err := all.Reject(warehouse.DeadLetter{SequenceNumber: "102"}); err != nil {
+			if err := all.AddDeadLetter(warehouse.DeadLetter{SequenceNumber: "102"}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http/httptest"
 	"testing"
@@ -88,12 +89,24 @@ func (s server) read(t *testing.T, key string) string {
 	return string(body)
 }
 
-// open is a trust window that ends at a time.
-type open time.Time
-
-func (o open) Deadline() time.Time { return time.Time(o) }
-
-func always() open { return open(time.Now().Add(time.Hour)) }
+// commit makes a batch a link, or returns the link that is there. It is the loop of pipeline's commit, without a lease.
+func commit(ctx context.Context, s *warehouse.Store, b *warehouse.Batch) (warehouse.Link, error) {
+	for attempt := 1; ; attempt++ {
+		outcome, err := s.Create(ctx, time.Now().Add(time.Hour), b)
+		switch outcome {
+		case warehouse.Done:
+			return s.Link(b), nil
+		case warehouse.Refused:
+			link, ok, err := s.Head(ctx, b.Place())
+			if ok || errors.Is(err, warehouse.ErrFatal) {
+				return link, err
+			}
+		}
+		if err := s.Again(ctx, s.Link(b).Key(), attempt, err); err != nil {
+			return warehouse.Link{}, err
+		}
+	}
+}
 
 func within(t *testing.T, d time.Duration) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), d)

@@ -45,14 +45,14 @@ func FuzzParquet(f *testing.F) {
 			return
 		}
 		b.Begin(place("100"))
-		b.Take("101")
-		if err := b.Add(append(line, '\n')); err != nil {
+		b.Append("101")
+		if err := b.AddLine(append(line, '\n')); err != nil {
 			t.Fatal(err)
 		}
 		if err := b.Seal(day); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Commit(within(t, time.Minute), always(), b); err != nil {
+		if _, err := commit(within(t, time.Minute), s, b); err != nil {
 			t.Fatal(err)
 		}
 		rows, err := parquet.Read[struct {

@@ -8,15 +8,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.com/callevents/shared/wait"
 )
 
 // probe is an object directly under a prefix, where no partition is and query engines do not look.
 const probe = "_preflight"
 
-// Preflight makes sure, before anything is read, that the bucket does what the chain rests on: a create of what
-// exists must be refused, absent objects must be told from forbidden ones, and both prefixes must be writable. It
-// leaves an empty object called _preflight under each prefix. Every error says what to do; [ErrFatal] means that
-// trying again is of no use.
+// Preflight checks what the chain rests on, before anything is read: the bucket refuses a create of what exists, tells
+// absent objects from forbidden ones, and takes objects under both prefixes. It leaves an empty object called
+// _preflight under each prefix. Every error says what to do. [ErrFatal] means that trying again is of no use.
 func (s *Store) Preflight(ctx context.Context) error {
 	steps := []func(context.Context) error{s.probeCreate, s.probeAbsent, s.probeList, s.probeErrors}
 	for _, step := range steps {
@@ -50,7 +51,7 @@ const conflicts = 10
 func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
 	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}
 	err := s.put(ctx, in, strings.NewReader(""))
-	for attempt := 0; attempt < conflicts && status(err) == http.StatusConflict && pause(ctx, attempt) == nil; attempt++ {
+	for attempt := 1; attempt <= conflicts && status(err) == http.StatusConflict && wait.For(ctx, backoff.After(attempt)) == nil; attempt++ {
 		err = s.put(ctx, in, strings.NewReader(""))
 	}
 	switch status(err) {

@@ -24,13 +24,13 @@ type Client interface {
 
 // Config says whose chains these are and where they lie.
 type Config struct {
-	Application string
-	Stream      string // identity of the stream, opaque here: its ARN and creation time
-	Writer      string // this worker
-	Location
+	Application  string
+	Stream       string     // identity of the stream, opaque here: its ARN and creation time
+	Writer       string     // this worker
+	Location                // of new links
 	ErrorsPrefix string     // of the dead letters, in the same bucket; ends with a slash
 	Format       Format     // of new links
-	Former       []Location // where former runs wrote; the present one may be among them
+	Locations    []Location // all that the application has written to; the present one may be among them
 
 	// Timeout of one request. A commit's is at most half the lease duration, so that its outcome is known, or known
 	// to be unknown, while the lease can still be renewed.
@@ -72,8 +72,8 @@ func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *S
 // NewBatch returns an empty batch of the store's format.
 func (s *Store) NewBatch() *Batch { return newBatch(s.Format) }
 
-// ErrFatal means that going on could break a chain, or can never succeed: the process should end, and a person has
-// to act. The message says how.
+// ErrFatal means that going on could break a chain, or can never succeed. The process should end, and a person has to
+// act. The message says how.
 var ErrFatal = errors.New("the warehouse cannot be used")
 
 func fatal(format string, args ...any) error {
@@ -97,8 +97,12 @@ func status(err error) int {
 	return 0
 }
 
-// head reads the link at place; ok is false if there is none. It says ErrFatal if somebody else's object is there,
-// or if the store does not tell absent objects from forbidden ones.
+// Head reads the link at place, where this store writes; ok is false if nothing is there. It returns [ErrFatal] if
+// somebody else's object is there, or if the store does not tell absent objects from forbidden ones.
+func (s *Store) Head(ctx context.Context, place Place) (link Link, ok bool, err error) {
+	return s.head(ctx, s.Location, place, s.Format)
+}
+
 func (s *Store) head(ctx context.Context, at Location, place Place, f Format) (link Link, ok bool, err error) {
 	key := place.Key(at.Prefix, f)
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)

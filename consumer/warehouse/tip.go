@@ -12,16 +12,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Tip returns the newest link of the shard's chain, in any location that the application has used; ok is false if
-// there is none. As many days are searched as can hold a record which retention still has, the newest that there are, so
-// that neither a clock of ours nor what the lease table says matters. A tip older than that needs not be found: nothing
-// that could be read again is in it.
+// Tip returns the newest link of the shard's chain, in any location that the application has written to; ok is false
+// if there is none. It searches the newest days that exist, as many as retention can hold records of. So neither a clock
+// of ours nor the lease table matters. An older tip need not be found: the stream has none of its records any more.
 //
-// It lists the days, then the shard's links of the newest day that has any: 1,000 keys a request. So a shard costs three
-// requests a location, and one more for each further 1,000 links of that day; a shard without links costs one for each
-// day of retention, however many days there are.
+// It lists the days, then the shard's links of the newest day that has any, 1,000 keys a request. A shard costs three
+// requests a location, and one more for each further 1,000 links of that day. A shard without links costs one request
+// for each day of retention.
 func (s *Store) Tip(ctx context.Context, shard string) (tip Link, ok bool, err error) {
-	locations := append([]Location{s.Location}, s.Former...)
+	locations := append([]Location{s.Location}, s.Locations...)
 	for i, at := range locations {
 		if slices.Contains(locations[:i], at) {
 			continue
@@ -64,8 +63,8 @@ func (s *Store) tipIn(ctx context.Context, at Location, shard string) (Link, boo
 	return Link{}, false, nil
 }
 
-// retainedDays is how many days the records that retention still has can be in, and one more: an hour ago may be
-// yesterday, and somebody may have made a folder that looks like a day.
+// retainedDays is on how many days the stream's records can have arrived, and one more for a folder of somebody else
+// that looks like a day.
 func (s *Store) retainedDays() int {
 	const day = 24 * time.Hour
 	return int((s.Retention+day-1)/day) + 2
@@ -75,8 +74,8 @@ func (s *Store) retainedDays() int {
 func (s *Store) days(ctx context.Context, at Location) ([]string, error) {
 	var days []string
 	in := &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: aws.String(at.Prefix + "dt="), Delimiter: aws.String("/")}
-	err := s.list(ctx, in, func(page *s3.ListObjectsV2Output) {
-		for _, p := range page.CommonPrefixes {
+	err := s.list(ctx, in, func(listing *s3.ListObjectsV2Output) {
+		for _, p := range listing.CommonPrefixes {
 			day := strings.TrimSuffix(strings.TrimPrefix(aws.ToString(p.Prefix), at.Prefix+"dt="), "/")
 			if _, err := time.Parse(time.DateOnly, day); err == nil {
 				days = append(days, day)
@@ -91,8 +90,8 @@ func (s *Store) days(ctx context.Context, at Location) ([]string, error) {
 // newest returns the last link of p's shard and day. Names that no link can have are passed over.
 func (s *Store) newest(ctx context.Context, at Location, p Place) (newest Place, format Format, ok bool, err error) {
 	in := &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: aws.String(p.shardDay(at.Prefix))}
-	err = s.list(ctx, in, func(page *s3.ListObjectsV2Output) {
-		for _, object := range page.Contents {
+	err = s.list(ctx, in, func(listing *s3.ListObjectsV2Output) {
+		for _, object := range listing.Contents {
 			place, f, err := ParseKey(at.Prefix, aws.ToString(object.Key))
 			if err == nil && place.Shard == p.Shard && !newest.Previous.After(place.Previous) {
 				newest, format, ok = place, f, true
@@ -102,16 +101,16 @@ func (s *Store) newest(ctx context.Context, at Location, p Place) (newest Place,
 	return newest, format, ok, err
 }
 
-// list reads all pages. The SDK retries each.
+// list makes as many requests as the listing takes. The SDK retries each.
 func (s *Store) list(ctx context.Context, in *s3.ListObjectsV2Input, each func(*s3.ListObjectsV2Output)) error {
-	for pages := s3.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {
+	for requests := s3.NewListObjectsV2Paginator(s.client, in); requests.HasMorePages(); {
 		call, cancel := context.WithTimeout(ctx, s.Timeout)
-		page, err := pages.NextPage(call)
+		listing, err := requests.NextPage(call)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("list %s: %w", aws.ToString(in.Prefix), err)
 		}
-		each(page)
+		each(listing)
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestTipIsTheNewestLinkWhereverItLies(t *testing.T) {
 		}
 		put := func(s *warehouse.Store, p warehouse.Place, nextDay string, records ...sequence.Number) {
 			t.Helper()
-			if _, err := s.Commit(ctx, always(), batch(t, s, p, nextDay, records...)); err != nil {
+			if _, err := commit(ctx, s, batch(t, s, p, nextDay, records...)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -40,7 +40,7 @@ func TestTipIsTheNewestLinkWhereverItLies(t *testing.T) {
 
 		moved, _ := srv.store(srv.client, func(c *warehouse.Config) {
 			c.Prefix, c.Format = "elsewhere/", warehouse.NDJSONGzip
-			c.Former = []warehouse.Location{{Bucket: srv.bucket, Prefix: "records/"}, c.Location}
+			c.Locations = []warehouse.Location{{Bucket: srv.bucket, Prefix: "records/"}, c.Location}
 		})
 		wantTip(moved, "11")
 		put(moved, warehouse.Place{Shard: shard, Previous: "11", Day: "2026-11-24"}, "2026-11-24", "12")
@@ -53,8 +53,8 @@ func TestTipIsTheNewestLinkWhereverItLies(t *testing.T) {
 func TestTipWithoutAFormerBucket(t *testing.T) {
 	eachServer(t, func(t *testing.T, srv server) {
 		gone := warehouse.Location{Bucket: testenv.Name(t, "gone"), Prefix: "records/"}
-		s, _ := srv.store(srv.client, func(c *warehouse.Config) { c.Former = []warehouse.Location{gone} })
-		if _, err := s.Commit(within(t, 10*time.Second), always(), batch(t, s, place("100"), day, "101")); err != nil {
+		s, _ := srv.store(srv.client, func(c *warehouse.Config) { c.Locations = []warehouse.Location{gone} })
+		if _, err := commit(within(t, 10*time.Second), s, batch(t, s, place("100"), day, "101")); err != nil {
 			t.Fatal(err)
 		}
 		if tip, ok, err := s.Tip(within(t, 10*time.Second), shard); !ok || err != nil || tip.Last != "101" {
@@ -87,7 +87,7 @@ func TestTipIsBehindTheLastPage(t *testing.T) {
 		s, _ := srv.store(client, nil)
 		for _, previous := range []sequence.Number{"8", "9", "10", "11", "12"} {
 			last := sequence.Number("1" + previous)
-			if _, err := s.Commit(within(t, 10*time.Second), always(), batch(t, s, place(previous), day, last)); err != nil {
+			if _, err := commit(within(t, 10*time.Second), s, batch(t, s, place(previous), day, last)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -110,7 +110,7 @@ func TestTipIsLookedForAsFarBackAsRetention(t *testing.T) {
 		if i < 10 {
 			p.Shard = "shardId-000000000001"
 		}
-		if _, err := s.Commit(within(t, 10*time.Second), always(), batch(t, s, p, p.Day, "101")); err != nil {
+		if _, err := commit(within(t, 10*time.Second), s, batch(t, s, p, p.Day, "101")); err != nil {
 			t.Fatal(err)
 		}
 	}

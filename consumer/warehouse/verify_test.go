@@ -71,11 +71,11 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	b.Begin(at)
 	var err error
 	for _, n := range records {
-		b.Take(number(n))
+		b.Append(number(n))
 		if n == 105 || n == 110 {
-			err = b.Reject(warehouse.DeadLetter{ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`))})
+			err = b.AddDeadLetter(warehouse.DeadLetter{ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`))})
 		} else {
-			err = b.Add([]byte(event(n, "512") + "\n"))
+			err = b.AddLine([]byte(event(n, "512") + "\n"))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -85,7 +85,7 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	if err := b.Seal(nextDay); err != nil {
 		t.Fatal(err)
 	}
-	link, err := w.store.Commit(t.Context(), always(), b)
+	link, err := commit(t.Context(), w.store, b)
 	if err != nil {
 		t.Fatal(err)
 	}

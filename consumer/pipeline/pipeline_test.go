@@ -2,7 +2,6 @@ package pipeline_test
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -15,19 +14,25 @@ import (
 
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 )
 
-// recorder is a lease that keeps its checkpoints, and that can be lost.
+// recorder is a lease that keeps its checkpoints.
 type recorder struct {
 	mu          sync.Mutex
 	checkpoints []string
-	done        chan struct{}
 }
 
-func (r *recorder) Deadline() time.Time   { return time.Now().Add(time.Hour) }
-func (r *recorder) Done() <-chan struct{} { return r.done }
-func (r *recorder) Checkpoint(_ context.Context, checkpoint, day string) error {
+func (r *recorder) Deadline() time.Time { return time.Now().Add(time.Hour) }
+
+func (r *recorder) Checkpoint(_ context.Context, at sequence.Number, day string) error {
+	return r.note(at.String(), day)
+}
+
+func (r *recorder) Finish(_ context.Context, day string) error { return r.note("SHARD_END", day) }
+
+func (r *recorder) note(checkpoint, day string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checkpoints = append(r.checkpoints, checkpoint+" "+day)
@@ -43,13 +48,13 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	b := &bench{world: &world{log: t.Logf}, lease: &recorder{done: make(chan struct{})}, metrics: prometheus.NewRegistry()}
+	b := &bench{world: &world{log: t.Logf}, lease: &recorder{}, metrics: prometheus.NewRegistry()}
 	b.url, b.bucketName = startFakeS3(t)
 	return b
 }
 
 // open returns an open shard with changed limits.
-func (b *bench) open(t *testing.T, change func(*pipeline.Config, *warehouse.Config)) *pipeline.Shard {
+func (b *bench) open(t *testing.T, change func(*pipeline.Config, *warehouse.Config)) *pipeline.Pipeline {
 	t.Helper()
 	chain := warehouse.Config{
 		Application: "app", Stream: "stream", Writer: "w", Location: warehouse.Location{Bucket: b.bucketName, Prefix: "r/"},
@@ -61,7 +66,7 @@ func (b *bench) open(t *testing.T, change func(*pipeline.Config, *warehouse.Conf
 	if cfg.Metrics == nil {
 		cfg.Metrics = pipelineMetrics
 	}
-	shard := pipeline.New(cfg, pipeline.ShardInfo{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, b.lease)
+	shard := pipeline.New(cfg, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, b.lease)
 	if err := shard.Open(t.Context(), "", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +89,7 @@ func (b *bench) ends(t *testing.T) (ends []string) {
 	return ends
 }
 
-func (b *bench) process(t *testing.T, shard *pipeline.Shard, n int) {
+func (b *bench) process(t *testing.T, shard *pipeline.Pipeline, n int) {
 	t.Helper()
 	if err := shard.Process(t.Context(), b.stream.read(shard.Position(), n, 0)); err != nil {
 		t.Fatal(err)
@@ -177,8 +182,8 @@ func TestDrainHandsOverAndFinishEndsTheShard(t *testing.T) {
 		t.Fatalf("the next owner starts after %s", next.Position())
 	}
 	b.process(t, next, 1)
-	if err := next.Finish(t.Context()); err != nil {
-		t.Fatal(err)
+	if finished, err := next.Finish(t.Context(), "120"); err != nil || !finished {
+		t.Fatalf("finished %t, %v", finished, err)
 	}
 	want := []string{"110 2026-11-23", "120 2026-11-23", "SHARD_END 2026-11-23"}
 	if !slices.Equal(b.lease.checkpoints, want) {
@@ -201,12 +206,12 @@ func TestFinishRefusesAShardThatAnotherWriterCutShorter(t *testing.T) {
 	if err := quick.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := slow.Finish(t.Context()); !errors.Is(err, pipeline.ErrRewound) || slow.Position() != "110" {
-		t.Fatalf("position %s, %v; want ErrRewound", slow.Position(), err)
+	if finished, err := slow.Finish(t.Context(), "130"); err != nil || finished || slow.Position() != "110" {
+		t.Fatalf("position %s, finished %t, %v", slow.Position(), finished, err)
 	}
 	b.process(t, slow, 3)
-	if err := slow.Finish(t.Context()); err != nil {
-		t.Fatal(err)
+	if finished, err := slow.Finish(t.Context(), "130"); err != nil || !finished {
+		t.Fatalf("finished %t, %v", finished, err)
 	}
 	b.ends(t)
 	if err := b.check(); err != nil {
@@ -225,7 +230,7 @@ func TestADayWithoutACheckpointIsNoPlace(t *testing.T) {
 	if err := second.Open(t.Context(), "", "2026-11-24"); err != nil {
 		t.Fatal(err)
 	}
-	for _, shard := range []*pipeline.Shard{first, second} {
+	for _, shard := range []*pipeline.Pipeline{first, second} {
 		b.process(t, shard, 2)
 		if err := shard.Drain(t.Context()); err != nil {
 			t.Fatal(err)

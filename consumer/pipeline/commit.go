@@ -1,0 +1,201 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
+)
+
+// cause says why a batch ended.
+type cause string
+
+const (
+	causeAge     cause = "age"
+	causeBytes   cause = "bytes"
+	causeRecords cause = "records"
+	causeDay     cause = "day"
+	causeDrain   cause = "drain"
+)
+
+// Open finds where the chain goes on: behind its newest link, or behind the checkpoint if that is later (the objects
+// before a checkpoint are not needed any more). checkpoint is zero if there is none; day is stored with it. After an
+// error Open may be called again.
+func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day string) error {
+	tip, ok, err := p.cfg.Store.Tip(ctx, p.shard.ID)
+	if err != nil {
+		return err
+	}
+	if ok && !checkpoint.After(tip.Last) {
+		return p.goOnAfter(ctx, tip)
+	}
+	place := warehouse.Place{Shard: p.shard.ID, Previous: checkpoint, Day: day}
+	if checkpoint.IsZero() {
+		place.Previous = p.before
+	}
+	if checkpoint.IsZero() || day == "" {
+		place.Day = warehouse.FirstDay
+	}
+	p.begin(place)
+	return nil
+}
+
+// begin empties the batch, which is to become the link at place.
+func (p *Pipeline) begin(place warehouse.Place) {
+	p.repair = nil
+	clear(p.rejected)
+	p.batch.Begin(place)
+}
+
+// goOnAfter continues the chain after a link of another writer. That writer may have died before it stored the link's
+// dead letters. Then the link's range is read again for them, before anything follows the link: so dead letters can be
+// missing at the tip only.
+func (p *Pipeline) goOnAfter(ctx context.Context, link warehouse.Link) error {
+	missing, err := p.cfg.Store.DeadLettersMissing(ctx, link)
+	if err != nil {
+		return err
+	}
+	if !missing {
+		p.begin(link.Next())
+		return nil
+	}
+	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "rejected": link.Rejected}).
+		Warn("dead letters missing, reading the link's range again")
+	p.begin(link.Place)
+	p.repair = &link
+	return nil
+}
+
+// commit makes the batch the next link of the chain, in three steps: the link, its dead letters, the checkpoint. The
+// next link is to be on nextDay. The order makes every crash harmless, as told between the steps. The context's end is
+// no different from a crash.
+//
+// Afterwards the batch is empty, behind the link that is there. Usually that is ours. Otherwise it is the link of
+// another writer, the batch was dropped in its favour, and [Pipeline.Position] has moved.
+func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	// A sealed batch does not change. So every attempt sends the same request.
+	if err := p.batch.Seal(nextDay); err != nil {
+		return err
+	}
+	started := time.Now()
+
+	// Crash before the request takes effect: nothing is there. The next owner reads the records again.
+	link, err := p.create(ctx)
+	if err != nil {
+		return err
+	}
+	// Crash here: the link is there, and the checkpoint behind it. The next owner finds the link as the tip.
+	if link.First != p.batch.First() || link.Last != p.batch.Last() {
+		return p.adopt(ctx, link)
+	}
+	// Crash here, with records rejected: the link is the tip and lacks its dead letters. The next owner reads the
+	// link's range again and stores them, see goOnAfter.
+	if link.Rejected > 0 {
+		if err := p.cfg.Store.PutDeadLetters(ctx, link, p.batch); err != nil {
+			return err
+		}
+	}
+	p.committed(link, why, time.Since(started))
+	p.begin(link.Next())
+	// Crash here: only the checkpoint is behind. The next owner starts at the tip.
+	return p.checkpoint(ctx, link)
+}
+
+// create returns the link that is now at the batch's place, durably. That is the batch, or the link of whoever was
+// first: another writer, or ourselves at an earlier attempt. The place is a function of the link before it, so all
+// writers of this shard want the same name here, and S3 gives it to one of them. Neither clock nor lease decides.
+//
+// The same request is repeated until its outcome is known: as long as it may still take effect, nothing may follow it.
+// The error is the cause of the context's end, or [warehouse.ErrFatal].
+func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
+	link := p.cfg.Store.Link(p.batch)
+	for attempt := 1; ; attempt++ {
+		outcome, err := p.cfg.Store.Create(ctx, p.lease.Deadline(), p.batch) // PutObject, If-None-Match: *
+		switch outcome {
+		case warehouse.Done:
+			return link, nil
+		case warehouse.Refused:
+			first, ok, headErr := p.cfg.Store.Head(ctx, link.Place)
+			if ok || errors.Is(headErr, warehouse.ErrFatal) {
+				return first, headErr
+			}
+			err = headErr // nil: it is gone again
+		}
+		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
+			return warehouse.Link{}, fmt.Errorf("commit %s: outcome unknown: %w", link.Key(), err)
+		}
+	}
+}
+
+// adopt goes on after the link of another writer that was first at the batch's place, and ends elsewhere. The batch is
+// dropped. Records that the link has are skipped, others are read again.
+func (p *Pipeline) adopt(ctx context.Context, link warehouse.Link) error {
+	p.cfg.Metrics.adopted.Inc()
+	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "writer": link.Writer, "sequence_number": link.Last,
+		"held": p.batch.Last()}).Warn("link of another writer adopted")
+	if err := p.goOnAfter(ctx, link); err != nil || p.repair != nil {
+		return err
+	}
+	return p.checkpoint(ctx, link)
+}
+
+// restore stores the dead letters of the link whose range was read again, and goes on after it.
+func (p *Pipeline) restore(ctx context.Context) error {
+	link := *p.repair
+	if err := p.cfg.Store.PutDeadLetters(ctx, link, p.batch); err != nil {
+		return err
+	}
+	p.countRejected()
+	p.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": p.batch.Rejected()}).Info("dead letters restored")
+	p.begin(link.Next())
+	return p.checkpoint(ctx, link)
+}
+
+// checkpoint stores the end of a link whose dead letters are stored. It is the one step that may be left out. A link
+// without records is no progress.
+func (p *Pipeline) checkpoint(ctx context.Context, link warehouse.Link) error {
+	if link.First.IsZero() {
+		return nil
+	}
+	if err := p.lease.Checkpoint(ctx, link.Last, link.NextDay); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", link.Last, err)
+	}
+	return nil
+}
+
+// committed counts and logs a link that has what the batch has. Its writer may be another one, who ended at the same
+// record.
+func (p *Pipeline) committed(link warehouse.Link, why cause, took time.Duration) {
+	m := p.cfg.Metrics
+	if link.Writer != p.cfg.Store.Writer {
+		m.adopted.Inc()
+		return
+	}
+	m.objects.Inc()
+	m.committed.Add(float64(link.Records))
+	m.bytes.Add(float64(p.batch.BodyBytes()))
+	m.latency.Observe(took.Seconds())
+	m.flushes.WithLabelValues(string(why)).Inc()
+	p.countRejected()
+	if p.cfg.OnCommit != nil {
+		p.cfg.OnCommit(link, p.batch.BodyBytes())
+	}
+	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "records": link.Records, "rejected": link.Rejected,
+		"bytes": p.batch.BodyBytes(), "sequence_number": link.Last, "cause": why, "elapsed_ms": took.Milliseconds()}).
+		Info("link committed")
+}
+
+// countRejected counts the dead letters that were stored.
+func (p *Pipeline) countRejected() {
+	for reason, n := range p.rejected {
+		p.cfg.Metrics.rejected.WithLabelValues(string(reason)).Add(float64(n))
+	}
+}

@@ -1,0 +1,46 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/sequence"
+)
+
+// Config is the same for all shards. A limit of zero is no limit. The limit that is reached first ends a batch.
+type Config struct {
+	Stream        string        // its name, for dead letters
+	FlushInterval time.Duration // since the batch's first record was read
+	FlushBytes    int           // before compression, dead letters included
+	FlushRecords  int           // user records, rejected ones included
+
+	// OnCommit is called for every link that this worker made, with its size in bytes. It must return at once. May be
+	// nil.
+	OnCommit func(link warehouse.Link, bytes int)
+
+	Store   *warehouse.Store
+	Metrics *Metrics
+	Log     *logrus.Entry
+}
+
+// Shard is a shard of the stream.
+type Shard struct {
+	ID                     string
+	StartingSequenceNumber sequence.Number // a record may have it
+	HashKeys               hashkey.Range
+}
+
+// Lease is what a pipeline needs of its shard's lease. Safe for concurrent use.
+type Lease interface {
+	// Deadline ends the trust window. The zero time: no commit may start.
+	Deadline() time.Time
+	// Checkpoint stores the end of the newest link and the day of the next one, fenced by owner and lease counter and
+	// never backwards. Nil: stored. Repeating it is harmless.
+	Checkpoint(ctx context.Context, at sequence.Number, day string) error
+	// Finish stores SHARD_END in the same way. Nothing follows it.
+	Finish(ctx context.Context, day string) error
+}
