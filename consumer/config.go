@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/shared/logging"
+	"example.com/callevents/shared/streams"
 )
 
 // Log is how both commands log.
@@ -65,7 +66,7 @@ func (c *Config) Validate() error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	check(streamName.MatchString(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
+	check(streams.ValidName(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
 	check(tableName.MatchString(c.App), "--app %q: use 3 to 255 letters, digits, _ . or -, as for a DynamoDB table", c.App)
 	check(c.Bucket != "", "--bucket must not be empty")
 	for flag, value := range map[string]string{"prefix": c.Prefix, "errors-prefix": c.ErrorsPrefix} {
@@ -93,10 +94,7 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-var (
-	streamName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{1,128}$`) // API reference, CreateStream
-	tableName  = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`) // API reference, CreateTable
-)
+var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`) // API reference, CreateTable
 
 func notASCII(r rune) bool { return r < ' ' || r > '~' }
 

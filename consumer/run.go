@@ -19,35 +19,39 @@ import (
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/httpserver"
 	"example.com/callevents/shared/sequence"
 )
 
-// run consumes until ctx ends or something happens that only a person can mend. The status server is there first: it
-// answers while the consumer still waits for its stream, and a port that is taken is told before anything is touched.
+// run consumes until ctx ends, or until something happens that only a person can mend. The HTTP server starts first: it
+// answers while the consumer waits for its stream, and a port in use is an error before anything is touched.
 func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
-	page := newPage(cfg, cfg.worker())
-	log := logger.WithFields(logrus.Fields{"worker_id": page.workerID, "stream": cfg.Stream})
+	instance := newInstance(cfg, cfg.worker())
+	log := logger.WithFields(logrus.Fields{"worker_id": instance.workerID, "stream": cfg.Stream})
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if cfg.HTTP == "" {
-		return cfg.consume(ctx, page, registry, log)
+		return cfg.consume(ctx, instance, registry, log)
 	}
-	listener, err := status.Listen(cfg.HTTP)
+	listener, err := httpserver.Listen(cfg.HTTP)
 	if err != nil {
 		return err
 	}
 	statusCtx, stopStatus := context.WithCancel(context.WithoutCancel(ctx))
 	group, groupCtx := errgroup.WithContext(ctx)
-	group.Go(func() error { return status.New(listener, page, registry, log).Run(statusCtx) })
+	log.WithField("address", listener.Addr().String()).Info("status page open")
+	group.Go(func() error {
+		return httpserver.Serve(statusCtx, listener, status.Handler(instance, registry, log))
+	})
 	group.Go(func() error {
 		defer stopStatus()
-		return cfg.consume(groupCtx, page, registry, log)
+		return cfg.consume(groupCtx, instance, registry, log)
 	})
 	return group.Wait()
 }
 
 // consume makes sure of the stream, the bucket and the lease table, and then works.
-func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus.Registry, log *logrus.Entry) error {
+func (cfg *Config) consume(ctx context.Context, instance *instance, registry *prometheus.Registry, log *logrus.Entry) error {
 	awsCfg, err := awsclient.Load(ctx)
 	if err != nil {
 		return err
@@ -56,7 +60,7 @@ func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus
 	if err != nil {
 		return err
 	}
-	store := warehouse.NewStore(cfg.warehouse(page.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
+	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
 	if err := store.Preflight(ctx); err != nil {
 		return err
 	}
@@ -69,11 +73,11 @@ func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus
 	}
 	shards := pipeline.Config{
 		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
-		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: page.committed,
+		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(page.workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
+	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
-	page.begin(worker)
+	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"initial_position": table.Application().InitialPosition}).Info("consumer started")
 	return worker.Run(ctx)

@@ -12,6 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/wait"
 )
 
 // How long a consumer waits for a stream that a producer is still to create.
@@ -49,12 +51,8 @@ func findStream(parent context.Context, client *kinesis.Client, name string, log
 		if attempt%10 == 0 {
 			log.WithField("reason", err).Info("waiting for the stream")
 		}
-		timer := time.NewTimer(streamPause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if wait.For(ctx, streamPause) != nil {
 			return streamInfo{}, cmp.Or(parent.Err(), err)
-		case <-timer.C:
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"example.com/callevents/consumer/status"
+	"example.com/callevents/shared/httpserver"
 )
 
 type source struct {
@@ -36,13 +36,13 @@ func quiet() logrus.FieldLogger {
 func start(t *testing.T, s status.Source, metrics prometheus.Gatherer) string {
 	t.Helper()
 	before := goleak.IgnoreCurrent()
-	listener, err := status.Listen(":0")
+	listener, err := httpserver.Listen(":0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- status.New(listener, s, metrics, quiet()).Run(ctx) }()
+	go func() { done <- httpserver.Serve(ctx, listener, status.Handler(s, metrics, quiet())) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
@@ -109,9 +109,9 @@ func TestPage(t *testing.T) {
 	started := time.Now().Add(-90 * time.Second)
 	code, body := get(t, start(t, source{ready: errors.New("shards not listed"), worker: status.Worker{
 		ID: "host-<b>1</b>", Application: "callevents-consumer", Stream: "AForB_callevents", Started: started,
-		Shards: []status.Shard{
-			{ID: "shardId-000000000000", LeaseCounter: 17, Checkpoint: "4959", Behind: 1500 * time.Millisecond, Records: 40},
-			{ID: "shardId-000000000003", Records: 2},
+		Leases: []status.Lease{
+			{ShardID: "shardId-000000000000", LeaseCounter: 17, Checkpoint: "4959", Behind: 1500 * time.Millisecond, Records: 40},
+			{ShardID: "shardId-000000000003", Records: 2},
 		},
 		Objects: []status.Object{{Key: "records/dt=2026-11-24/shardId-000000000000-after-1.ndjson.gz", Committed: started, Records: 12, Bytes: 3456}},
 	}}, prometheus.NewRegistry())+"/")
@@ -135,33 +135,5 @@ func TestEmptyPage(t *testing.T) {
 	code, body := get(t, start(t, source{}, prometheus.NewRegistry())+"/")
 	if code != 200 || !strings.Contains(body, "None committed yet") {
 		t.Errorf("%d %s", code, body)
-	}
-}
-
-func TestListen(t *testing.T) {
-	listener, err := status.Listen(":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	if address := listener.Addr().(*net.TCPAddr); !address.IP.IsLoopback() {
-		t.Errorf("without a host it listens on %s", address)
-	}
-	for _, address := range []string{"", "9090", "localhost", "127.0.0.1:notaport", listener.Addr().String()} {
-		if l, err := status.Listen(address); err == nil {
-			l.Close()
-			t.Errorf("Listen(%q) succeeded", address)
-		}
-	}
-}
-
-func TestRunReportsAListenerThatFails(t *testing.T) {
-	listener, err := status.Listen(":0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	if err := status.New(listener, source{}, prometheus.NewRegistry(), quiet()).Run(t.Context()); err == nil {
-		t.Error("Run on a closed listener succeeded")
 	}
 }

@@ -31,6 +31,8 @@ import (
 	"unsafe"
 
 	"github.com/tidwall/gjson"
+
+	"example.com/callevents/shared/event"
 )
 
 // MaxDepth is how deeply arrays and objects may nest: as deeply as readers can go. Jackson, and Spark with it, allows
@@ -56,7 +58,7 @@ func Append(dst, record []byte) ([]byte, Reason) {
 	}
 	start := len(dst)
 	dst = append(dst, record[:id.Index]...)
-	dst = append(dst, text(id)...)
+	dst = append(dst, event.Text(id)...)
 	dst = append(dst, record[id.Index+len(id.Raw):]...)
 	if lines && multiline(record) {
 		dst = dst[:start+compact(dst[start:])]
@@ -88,22 +90,14 @@ func userID(record []byte) (gjson.Result, Reason) {
 		return id, DuplicateName
 	case m == 0:
 		return id, NoUserID
-	case !isInteger(text(id)):
+	case !isInteger(event.Text(id)):
 		return id, UserIDNotInteger
 	}
 	return id, ""
 }
 
-// text is what a string spells, or any other value as it was written: gjson's own String turns 9e3 into 9000.
-func text(value gjson.Result) string {
-	if value.Type == gjson.String {
-		return value.Str
-	}
-	return value.Raw
-}
-
-// member returns the last member of object with that name, and how many there are. Usually there is one, and what
-// follows it has no string that spells its name, with or without escapes: then it need not be taken apart.
+// member returns the last member of object with that name, and how many there are. Usually there is one, and no string
+// after it spells the name, with escapes or without. Then the rest of the object need not be parsed.
 func member(object gjson.Result, name string) (last gjson.Result, count int) {
 	if !object.IsObject() {
 		return gjson.Result{}, 0

@@ -24,11 +24,25 @@ func TestAddressWithoutHostIsLoopback(t *testing.T) {
 	if ip := listener.Addr().(*net.TCPAddr).IP; !ip.IsLoopback() {
 		t.Fatalf("listens on %v", ip)
 	}
-	if _, err := httpserver.Listen(listener.Addr().String()); err == nil {
-		t.Fatal("an address that is taken is no error")
+	for _, address := range []string{"", "9090", "localhost", "127.0.0.1:notaport", listener.Addr().String()} {
+		if l, err := httpserver.Listen(address); err == nil {
+			l.Close()
+			t.Errorf("Listen(%q) succeeded", address)
+		}
 	}
 	if _, err := httpserver.Listen("9090"); err == nil || !strings.Contains(err.Error(), "host:port") {
 		t.Fatalf("an address without a colon: %v", err)
+	}
+}
+
+func TestServeReportsAListenerThatFails(t *testing.T) {
+	listener, err := httpserver.Listen(":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+	if err := httpserver.Serve(t.Context(), listener, http.NotFoundHandler()); err == nil {
+		t.Error("a closed listener is no error")
 	}
 }
 

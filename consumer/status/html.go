@@ -11,7 +11,7 @@ import (
 )
 
 //go:embed page.html
-var pageSource string
+var htmlSource string
 
 // view is what page.html is filled from.
 type view struct {
@@ -22,8 +22,8 @@ type view struct {
 
 // Total is the number of records read from the shards held.
 func (v view) Total() (records uint64) {
-	for _, shard := range v.Shards {
-		records += shard.Records
+	for _, l := range v.Leases {
+		records += l.Records
 	}
 	return records
 }
@@ -31,15 +31,15 @@ func (v view) Total() (records uint64) {
 // Uptime is how long the worker has been running, in whole seconds.
 func (v view) Uptime() time.Duration { return v.Now.Sub(v.Started).Truncate(time.Second) }
 
-// page fills the whole page before it sends the first byte, so that a reader never gets half of one.
-func page(source Source, log logrus.FieldLogger) http.HandlerFunc {
-	tmpl := template.Must(template.New("page").Funcs(template.FuncMap{"clock": clock}).Parse(pageSource))
+// statusPage fills all of the HTML before it sends the first byte, so that a reader never gets half of it.
+func statusPage(source Source, log logrus.FieldLogger) http.HandlerFunc {
+	tmpl := template.Must(template.New("status").Funcs(template.FuncMap{"clock": clock}).Parse(htmlSource))
 	return func(w http.ResponseWriter, _ *http.Request) {
 		v := view{Worker: source.Worker(), Health: state(source.Healthy()), Readiness: state(source.Ready()), Now: time.Now()}
 		var body bytes.Buffer
 		if err := tmpl.Execute(&body, v); err != nil {
 			log.WithError(err).Error("status page not filled")
-			http.Error(w, "the page could not be filled; see the log", http.StatusInternalServerError)
+			http.Error(w, "the status page could not be filled; see the log", http.StatusInternalServerError)
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

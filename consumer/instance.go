@@ -15,8 +15,8 @@ import (
 // objectsShown is how many of the newest objects the status page lists.
 const objectsShown = 20
 
-// page is what the status server shows of this process.
-type page struct {
+// instance is this process, as the status page shows it.
+type instance struct {
 	cfg      *Config
 	workerID string
 	started  time.Time
@@ -27,52 +27,52 @@ type page struct {
 	objects []status.Object // newest first
 }
 
-func newPage(cfg *Config, workerID string) *page {
-	return &page{cfg: cfg, workerID: workerID, started: time.Now()}
+func newInstance(cfg *Config, workerID string) *instance {
+	return &instance{cfg: cfg, workerID: workerID, started: time.Now()}
 }
 
 // begin notes the worker once it has what it needs.
-func (p *page) begin(worker *kcl.Worker) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.worker, p.begun = worker, time.Now()
+func (i *instance) begin(worker *kcl.Worker) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.worker, i.begun = worker, time.Now()
 }
 
-func (p *page) working() (worker *kcl.Worker, since time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.worker, p.begun
+func (i *instance) working() (worker *kcl.Worker, since time.Time) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.worker, i.begun
 }
 
 // committed notes a link.
-func (p *page) committed(link warehouse.Link, bytes int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (i *instance) committed(link warehouse.Link, bytes int) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
 	o := status.Object{Key: link.Key(), Committed: time.Now(), Records: link.Records, Bytes: bytes}
-	p.objects = slices.Insert(p.objects, 0, o)
-	p.objects = p.objects[:min(objectsShown, len(p.objects))]
+	i.objects = slices.Insert(i.objects, 0, o)
+	i.objects = i.objects[:min(objectsShown, len(i.objects))]
 }
 
 // Healthy implements [status.Source]. The lease table is read at least every fifth of a lease duration, so two
 // whole ones mean that the loop stands, or that DynamoDB has been out of reach for as long. Before
 // that nothing needs a restart: a start that does not succeed ends by itself.
-func (p *page) Healthy() error {
-	worker, last := p.working()
+func (i *instance) Healthy() error {
+	worker, last := i.working()
 	if worker == nil {
 		return nil
 	}
 	if synced := worker.Synced(); !synced.IsZero() {
 		last = synced
 	}
-	if since := time.Since(last); since > 2*p.cfg.LeaseDuration+time.Minute {
+	if since := time.Since(last); since > 2*i.cfg.LeaseDuration+time.Minute {
 		return fmt.Errorf("the lease table was not read for %v", since.Round(time.Second))
 	}
 	return nil
 }
 
 // Ready implements [status.Source].
-func (p *page) Ready() error {
-	worker, _ := p.working()
+func (i *instance) Ready() error {
+	worker, _ := i.working()
 	if worker == nil {
 		return errors.New("starting: stream, bucket and lease table are not all there yet, see the log")
 	}
@@ -83,16 +83,16 @@ func (p *page) Ready() error {
 }
 
 // Worker implements [status.Source].
-func (p *page) Worker() status.Worker {
-	w := status.Worker{ID: p.workerID, Application: p.cfg.App, Stream: p.cfg.Stream, Started: p.started}
-	if worker, _ := p.working(); worker != nil {
+func (i *instance) Worker() status.Worker {
+	w := status.Worker{ID: i.workerID, Application: i.cfg.App, Stream: i.cfg.Stream, Started: i.started}
+	if worker, _ := i.working(); worker != nil {
 		for _, s := range worker.Shards() {
-			w.Shards = append(w.Shards, status.Shard{ID: s.Lease.ShardID, LeaseCounter: s.Lease.Counter,
+			w.Leases = append(w.Leases, status.Lease{ShardID: s.Lease.ShardID, LeaseCounter: s.Lease.Counter,
 				Checkpoint: s.Lease.Checkpoint, Behind: s.Behind, Records: s.Records})
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	w.Objects = slices.Clone(p.objects)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	w.Objects = slices.Clone(i.objects)
 	return w
 }
