@@ -33,7 +33,7 @@ func TestFailedRenewalsInsideTheTrustWindowAreInvisible(t *testing.T) {
 	}
 }
 
-// Defects 5 and 14. Seen to fail with a session that passes the reader's errors on to the library.
+// Defects 5 and 14. Seen to fail with a reader that returns its errors.
 func TestFailingReadsAreOutlasted(t *testing.T) {
 	for name, rule := range map[string]faults.Rule{
 		"shard iterator refused": {Operation: "GetShardIterator", Times: 4, Fault: faults.JSONError(400, "InvalidArgumentException")},
@@ -148,7 +148,7 @@ func TestShardIsConsumedAfterAFailedAcquisition(t *testing.T) {
 	}
 }
 
-// Defect 12. Seen to fail when the library is given the records and its processor's are taken: it drops the page, or panics.
+// Defect 12: the library would drop the page, or panic. Seen to fail when user records that cannot be decoded are dropped.
 func TestBrokenContainersCostNothingElse(t *testing.T) {
 	r := newRig(t, 1)
 	n := r.run("a")
@@ -174,7 +174,7 @@ func TestBrokenContainersCostNothingElse(t *testing.T) {
 	}
 }
 
-// Defect 18: nil MillisBehindLatest ends the stock process. Seen to fail without the default in delivered.
+// Defect 18: nil MillisBehindLatest ends the stock process. Seen to fail when the reader follows that pointer.
 func TestAnswerWithoutMillisBehindLatest(t *testing.T) {
 	r := newRig(t, 1)
 	struck := r.kinesis.Add(faults.Rule{Operation: "GetRecords", Fault: edit(func(answer map[string]any) {
@@ -188,7 +188,7 @@ func TestAnswerWithoutMillisBehindLatest(t *testing.T) {
 	}
 }
 
-// Defect 18. Seen to fail without the recover in process.
+// Defect 18. Seen to fail without the recover in consume.
 func TestPanicInThePipelineStopsOnlyThatShard(t *testing.T) {
 	r := newRig(t, 2)
 	var panics atomic.Int32
@@ -207,8 +207,8 @@ func TestPanicInThePipelineStopsOnlyThatShard(t *testing.T) {
 	}
 }
 
-// Defect 18, in every other step of a session's life: the drain before the end of a closed shard, and the one before the
-// lease is given back. Seen to fail without the recover in next, and without the one in drain.
+// Defect 18, in the two other steps of a shard's life that commit: the end of a closed shard, and the drain before the
+// lease is released. Seen to fail without the recover in consume.
 func TestPanicWhileAShardDrainsStopsOnlyThatShard(t *testing.T) {
 	r := newRig(t, 1)
 	r.flush = time.Hour

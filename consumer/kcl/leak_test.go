@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Seen to fail when a session neither closes its contexts at its end nor watches its lease.
+// Seen to fail when release leaves the contexts of a shard consumer open.
 func TestNoGoroutineIsLeftWhenAWorkerHasStopped(t *testing.T) {
 	r := newRig(t, 4)
 	r.put(100)

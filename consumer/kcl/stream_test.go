@@ -78,7 +78,7 @@ func TestListingThatLacksAShardCostsNothing(t *testing.T) {
 	a, b := r.run("a"), r.run("b")
 	a.holds(2)
 	b.holds(2)
-	testenv.Eventually(t, "a has no sessions", func() bool { return len(a.worker.Shards()) == 2 })
+	testenv.Eventually(t, "a consumes no shards", func() bool { return len(a.worker.Shards()) == 2 })
 	lacking := a.worker.Shards()[1].Lease.ShardID // never the first of the stream
 	struck := r.kinesis.Add(faults.Rule{Operation: "ListShards", Times: 1, Fault: edit(func(answer map[string]any) {
 		answer["Shards"] = slices.DeleteFunc(answer["Shards"].([]any), func(s any) bool { return s.(map[string]any)["ShardId"] == lacking })
