@@ -145,7 +145,7 @@ func produce(ctx context.Context, duration time.Duration, from events, pacer *pa
 		if waited := now.Sub(asked); waited > pace.StallAfter {
 			pacer.Forgive(waited)
 		}
-		if err := sender.Put(put.Record{Event: e, To: router.Next(), Born: now}); err != nil {
+		if err := sender.Put(put.Record{Event: e, To: router.Next(), Created: now}); err != nil {
 			return nil // the sender's own error says why it stopped
 		}
 	}

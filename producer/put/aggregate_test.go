@@ -79,7 +79,7 @@ func TestAFewRecordsTravelAsThemselvesAndLargeOnesToo(t *testing.T) {
 			}
 			time.Sleep(500 * time.Millisecond)
 		}
-		large := put.Record{To: b.router.Next(), Born: time.Now()}
+		large := put.Record{To: b.router.Next(), Created: time.Now()}
 		large.Event.CallID, large.Event.JSON = id(b.made), []byte(strings.Repeat(" ", 60<<10))
 		b.made++
 		if err := errors.Join(b.Put(large), b.finish()); err != nil {

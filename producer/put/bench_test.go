@@ -48,7 +48,7 @@ func BenchmarkSender(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					e, _ := generator.Next(b.Context())
-					if err := sender.Put(put.Record{Event: e, To: router.Next(), Born: time.Now()}); err != nil {
+					if err := sender.Put(put.Record{Event: e, To: router.Next(), Created: time.Now()}); err != nil {
 						b.Fatal(err)
 					}
 				}

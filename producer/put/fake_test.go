@@ -124,11 +124,11 @@ func (s *stream) answerAtOnce() {
 
 // book and spilled keep what they are given.
 type book struct {
-	entries []ledger.Entry
+	entries []ledger.Line
 	err     error
 }
 
-func (b *book) Append(entries []ledger.Entry) error {
+func (b *book) Append(entries []ledger.Line) error {
 	b.entries = append(b.entries, entries...)
 	return b.err
 }
@@ -200,7 +200,7 @@ func (b *bench) make(n int) (err error) {
 	for range n {
 		e := event.Event{CallID: id(b.made), JSON: fmt.Appendf(nil, `{"event":{"property":{"call_id":"%s"}}}%*s`, id(b.made), b.padding, "")}
 		b.made++
-		err = errors.Join(err, b.Put(put.Record{Event: e, To: b.router.Next(), Born: time.Now()}))
+		err = errors.Join(err, b.Put(put.Record{Event: e, To: b.router.Next(), Created: time.Now()}))
 	}
 	return err
 }

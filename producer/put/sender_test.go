@@ -40,7 +40,7 @@ func TestABatchIsLimitedInBytes(t *testing.T) {
 		b := start(t, 1, put.Config{Linger: time.Second}, nil)
 		big := strings.Repeat(" ", 1<<20)
 		for n := range 9 {
-			r := put.Record{To: b.router.Next(), Born: time.Now()}
+			r := put.Record{To: b.router.Next(), Created: time.Now()}
 			r.Event.CallID, r.Event.JSON = id(n), []byte(big)
 			b.made++
 			if err := b.Put(r); err != nil {
