@@ -36,7 +36,6 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"example.com/callevents/shared/event"
 	"example.com/callevents/shared/wait"
 )
 
@@ -46,13 +45,7 @@ var ErrStopped = errors.New("the sender has stopped")
 // forever is how long Run waits if time alone changes nothing.
 const forever = time.Hour
 
-// Why records are given up.
-const (
-	reasonTTL     = "record TTL"
-	reasonStopped = "sender stopped"
-)
-
-// Sender is made by NewSender. Put and Close are for one goroutine, Stats for any.
+// Sender sends the records that Put is given. One goroutine may call Put and Close, one Run, any Stats.
 type Sender struct {
 	cfg       Config
 	ledger    Ledger // nil: none
@@ -150,7 +143,10 @@ func (s *Sender) oldest() time.Time {
 func (s *Sender) Run(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.end()
+	defer func() {
+		s.returned = true
+		s.room.Broadcast()
+	}()
 	for {
 		now := time.Now()
 		// Containers that have waited for the linger time join their queues. All of it is in memory: a crash loses it.
@@ -260,96 +256,4 @@ func (s *Sender) wait(ctx context.Context, d time.Duration) (ended *call, stoppe
 		stopped = context.Cause(ctx)
 	}
 	return ended, stopped
-}
-
-// answered deals with the answer of a call, entry by entry.
-func (s *Sender) answered(c *call, now time.Time) {
-	s.calls.remove(c)
-	// The ledger comes first. A crash before leaves the acknowledged records in the stream only; after it, nothing of
-	// them is missing.
-	err := s.record(c)
-	s.account.answered(c, now)
-	for i, e := range c.entries {
-		e.queue.inCall = false
-		if c.done(i) && !e.queue.acknowledged(c.results[i]) {
-			s.misrouted(e.mapVersion)
-		}
-	}
-	// The others go back to the front of their queues. After a crash they are lost, or in the stream all the same if
-	// the outcome of the call is unknown.
-	if failed := c.failed(); len(failed) > 0 {
-		s.warn(c, len(failed), s.backlog.putBack(failed, now), now)
-	}
-	if c.failure == hopeless {
-		err = fmt.Errorf("put records: %w", c.err)
-	}
-	if err != nil || s.failure != nil {
-		s.abandon(err)
-	}
-}
-
-// record enters the acknowledged records into the ledger.
-func (s *Sender) record(c *call) error {
-	if s.ledger == nil {
-		return nil
-	}
-	lines := c.lines()
-	if len(lines) == 0 {
-		return nil
-	}
-	if err := s.ledger.Append(lines); err != nil {
-		return fmt.Errorf("append to ledger: %w", err)
-	}
-	return nil
-}
-
-// warn logs a call with failed entries, once a second at most: throttling fails many calls a second.
-func (s *Sender) warn(c *call, failed, shards int, now time.Time) {
-	if now.Sub(s.lastWarning) < time.Second {
-		return
-	}
-	s.lastWarning = now
-	log := s.log.WithFields(logrus.Fields{"records": failed, "of": len(c.entries), "shards": shards, "error_code": c.errorCode()})
-	if c.err != nil {
-		log = log.WithError(c.err)
-	}
-	log.Warn("records not put, back in their queues")
-}
-
-// abandon gives up everything that is not in a call, and sends nothing more. The first reason is kept.
-func (s *Sender) abandon(reason error) {
-	if s.failure == nil {
-		s.failure = reason
-	}
-	rest := append(s.batch.entries, s.backlog.removeAll()...)
-	rest = append(rest, s.containers.due(time.Now(), true)...)
-	s.batch = batch{}
-	s.giveUp(rest, reasonStopped)
-}
-
-// giveUp spills the events of the entries. What cannot be spilled is lost.
-func (s *Sender) giveUp(entries []*entry, reason string) {
-	if len(entries) == 0 {
-		return
-	}
-	var events []event.Event
-	for _, e := range entries {
-		for _, r := range e.records {
-			events = append(events, r.Event)
-		}
-	}
-	err := s.spill.Write(events)
-	s.account.givenUp(entries, err == nil)
-	log := s.log.WithFields(logrus.Fields{"records": len(events), "reason": reason})
-	if err != nil {
-		log.WithError(err).Error("records lost: neither put nor spilled")
-		return
-	}
-	log.Warn("records given up and spilled")
-}
-
-// end lets a Put that waits return.
-func (s *Sender) end() {
-	s.returned = true
-	s.room.Broadcast()
 }
