@@ -19,7 +19,7 @@ func sequence(r stored) string { return strconv.Itoa(r.sequence) }
 
 // open reads the stream as a consumer does: call_id to event, and the largest record's size. now is the shard map of
 // the reader; what it would drop as belonging elsewhere is missing.
-func open(t *testing.T, b *bench, now []route.Shard) (events map[string]string, containers, largest int) {
+func open(t *testing.T, b *rig, now []route.Shard) (events map[string]string, containers, largest int) {
 	t.Helper()
 	events = map[string]string{}
 	for _, r := range b.stream.records {
@@ -43,7 +43,7 @@ func open(t *testing.T, b *bench, now []route.Shard) (events map[string]string, 
 func TestContainersHoldEveryEvent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(9, 9))
-		b := start(t, 4, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, InFlight: 4, ShardRecords: 1000, RecordTTL: time.Minute}, func(b *bench) {
+		b := start(t, 4, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, InFlight: 4, ShardRecords: 1000, RecordTTL: time.Minute}, func(b *rig) {
 			b.stream.refuse = func(string, string) bool { return random.Float64() < 0.3 }
 			b.stream.shards = shards(8) // split, while the router still has the old map
 		})
@@ -94,7 +94,7 @@ func TestAFewRecordsTravelAsThemselvesAndLargeOnesToo(t *testing.T) {
 
 func TestTheEventsOfAContainerAreSpilledOneByOne(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := start(t, 1, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, RecordTTL: 5 * time.Second}, func(b *bench) {
+		b := start(t, 1, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, RecordTTL: 5 * time.Second}, func(b *rig) {
 			b.stream.refuse = func(string, string) bool { return true }
 		})
 		if err := errors.Join(b.make(500), b.finish()); err != nil {
