@@ -80,7 +80,7 @@ func (a *account) answered(c *call, now time.Time) {
 		if isThrottling(aws.ToString(c.results[i].ErrorCode)) {
 			a.stats.Throttled += records
 		}
-		if c.failure == unknown && e.unknown == 1 {
+		if c.outcome == unknown && e.unknown == 1 {
 			a.stats.PossibleDuplicates += records
 		}
 	}

@@ -15,11 +15,11 @@ const (
 	reasonStopped = "sender stopped"
 )
 
-// answered deals with the answer of a call, entry by entry.
+// answered handles the answer of a call, entry by entry.
 func (s *Sender) answered(c *call, now time.Time) {
 	s.calls.remove(c)
-	// The ledger comes first. A crash before leaves the acknowledged records in the stream only; after it, nothing of
-	// them is missing.
+	// The ledger comes first. After a crash before this line the acknowledged records are in the stream and not in the
+	// ledger. After it they are in both.
 	err := s.record(c)
 	s.account.answered(c, now)
 	for i, e := range c.entries {
@@ -28,12 +28,12 @@ func (s *Sender) answered(c *call, now time.Time) {
 			s.misrouted(e.mapVersion)
 		}
 	}
-	// The others go back to the front of their queues. After a crash they are lost, or in the stream all the same if
-	// the outcome of the call is unknown.
+	// The other entries go back to the front of their queues. A crash loses them, unless the outcome of the call is
+	// unknown: then they may be in the stream.
 	if failed := c.failed(); len(failed) > 0 {
 		s.warn(c, len(failed), s.backlog.putBack(failed, now), now)
 	}
-	if c.failure == hopeless {
+	if c.outcome == hopeless {
 		err = fmt.Errorf("put records: %w", c.err)
 	}
 	if err != nil || s.failure != nil {

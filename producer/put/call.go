@@ -22,12 +22,12 @@ type API interface {
 	PutRecord(context.Context, *kinesis.PutRecordInput, ...func(*kinesis.Options)) (*kinesis.PutRecordOutput, error)
 }
 
-// call is one PutRecords or PutRecord, and after it the outcome of each entry: done, or that of failure.
+// call is one PutRecords or PutRecord, and after it the outcome of each entry.
 type call struct {
 	entries []*entry
 	oldest  time.Time                     // when the oldest record was created
 	results []types.PutRecordsResultEntry // one for each entry
-	failure outcome                       // of the entries that are not done
+	outcome outcome                       // of the entries that are not done
 	err     error                         // why the whole call failed
 }
 
@@ -53,14 +53,14 @@ func (c *call) make(ctx context.Context, api API, cfg Config) {
 		c.err = errors.New("the answer does not have one entry per record")
 	}
 	if c.err == nil {
-		c.failure = refused // an entry with an error code was not put
+		c.outcome = refused // an entry with an error code was not put
 		return
 	}
-	c.failure = classify(c.err)
+	c.outcome = classify(c.err)
 	c.results = make([]types.PutRecordsResultEntry, len(c.entries))
 	for i, e := range c.entries {
 		c.results[i].ErrorCode = aws.String(codeOf(c.err))
-		if c.failure == unknown {
+		if c.outcome == unknown {
 			e.unknown++
 		}
 	}

@@ -63,7 +63,7 @@ type Sender struct {
 	account     account
 	untilWake   int   // weight that Put may queue before it wakes Run
 	closing     bool  // nothing more will come
-	failure     error // why nothing more is sent
+	failure     error // why nothing more is sent; nil: all is well
 	returned    bool  // Run has
 	lastWarning time.Time
 }
@@ -108,8 +108,8 @@ func (s *Sender) Put(r Record) error {
 
 func (s *Sender) hasRoom() bool { return s.failure == nil && !s.account.full() }
 
-// enqueue wakes Run only if there is enough to do for it: to wake it for each record would cost more than everything
-// else that the sender does.
+// enqueue wakes Run only if there is enough to do. To wake it for each record would cost more than everything else that
+// the sender does.
 func (s *Sender) enqueue(e *entry) {
 	s.backlog.add(e)
 	if s.untilWake -= weight(e); s.untilWake <= 0 {
@@ -163,8 +163,8 @@ func (s *Sender) Run(ctx context.Context) error {
 		if s.finished() {
 			return s.failure
 		}
-		s.letPutGoOn()
-		// Here is where Put gets in: wait releases the mutex.
+		s.admit()
+		// Put gets in here: wait releases the mutex.
 		ended, stopped := s.wait(ctx, s.nextChange(now))
 		if ended != nil {
 			s.answered(ended, time.Now())
@@ -175,8 +175,8 @@ func (s *Sender) Run(ctx context.Context) error {
 	}
 }
 
-// startCalls starts all calls that are worth it now. In strict order these are calls of one entry, one a shard.
-// Otherwise these are batches that are full or have waited for the linger time.
+// startCalls starts the calls that are due. In strict order these are calls of one entry, one for each shard. Otherwise
+// these are batches that are full or have waited for the linger time.
 func (s *Sender) startCalls(ctx context.Context, now time.Time) {
 	if s.cfg.StrictOrder {
 		for _, e := range s.backlog.nextOfEach(s.calls.room(), now) {
@@ -197,16 +197,16 @@ func (s *Sender) startCalls(ctx context.Context, now time.Time) {
 	}
 }
 
-// finished reports whether there is nothing more to do. Calls in flight are waited for, also after a failure.
+// finished reports whether Run can return. It waits for the calls in flight, also after a failure.
 func (s *Sender) finished() bool {
 	return len(s.calls.inFlight) == 0 && (s.failure != nil || (s.closing && s.account.stats.Unsent == 0))
 }
 
-// letPutGoOn lets a Put that waits go on if there is room, and says how much may be queued before Run is woken. The
-// first entry wakes it, since a batch and its linger time begin with it. The next time is when the batch may be full.
-func (s *Sender) letPutGoOn() {
+// admit lets a Put that waits go on if there is room, and sets how much Put may queue before it wakes Run. The first
+// entry of a batch does, since the linger time begins with it. After that Run need not look before the batch can be full.
+func (s *Sender) admit() {
 	switch {
-	case s.batch.full: // it waits for a call to end, which wakes Run
+	case s.batch.full: // the end of a call wakes Run
 		s.untilWake = maxBatchEntries
 	case s.cfg.StrictOrder, len(s.batch.entries) == 0:
 		s.untilWake = 1
@@ -237,8 +237,8 @@ func (s *Sender) nextChange(now time.Time) time.Duration {
 	return max(0, next.Sub(now))
 }
 
-// wait releases the mutex until it is woken, a call has ended, d is over, or ctx ends; after a failure ctx does not
-// matter any more. It returns the call, or the cause of the end of ctx.
+// wait releases the mutex until Run is woken, a call has ended, d is over, or ctx ends. It returns the call, or the cause
+// of the end of ctx. After a failure the end of ctx changes nothing more.
 func (s *Sender) wait(ctx context.Context, d time.Duration) (ended *call, stopped error) {
 	stop := ctx.Done()
 	if s.failure != nil {
