@@ -40,8 +40,8 @@ func newCall(entries []*entry) *call {
 	return c
 }
 
-// make makes the call and returns when its outcome is known, or known to be unknown.
-func (c *call) make(ctx context.Context, api API, cfg Config) {
+// send makes the call and returns when its outcome is known, or known to be unknown.
+func (c *call) send(ctx context.Context, api API, cfg Config) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if cfg.StrictOrder {

@@ -25,7 +25,7 @@ func (c *calls) start(ctx context.Context, entries []*entry) *call {
 	started := newCall(entries)
 	c.inFlight[started] = struct{}{}
 	go func() {
-		started.make(ctx, c.api, c.cfg)
+		started.send(ctx, c.api, c.cfg)
 		c.ended <- started
 	}()
 	return started
