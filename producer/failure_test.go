@@ -106,7 +106,7 @@ func TestASecondSignalExitsAtOnce(t *testing.T) {
 	p := r.start("")
 	testenv.Eventually(t, "nothing is put", func() bool { return put.Hits() > 0 })
 	p.Signal(syscall.SIGINT)
-	for ended := false; !ended; { // the first may have to arrive before there is a second
+	for ended := false; !ended; { // the second must come after the first was handled
 		select {
 		case <-p.Ended():
 			ended = true

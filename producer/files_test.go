@@ -105,7 +105,7 @@ func TestAnEmptySpillFileDoesNotHideTheNext(t *testing.T) {
 		}
 	}
 	if p := r.run(0, "resend", "--rate", "max"); !strings.Contains(p.stderr.String(), "producer resend") {
-		t.Error("nobody is told that there is more")
+		t.Error("the log does not say that there is another file")
 	}
 	r.run(0, "resend", "--rate", "max")
 	if n := len(r.ledger()); n != 7 {

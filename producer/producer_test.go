@@ -83,7 +83,7 @@ func TestAReshardIsFollowed(t *testing.T) {
 	if beyond := r.verify(); len(beyond) > 0 {
 		t.Errorf("%d records are in the stream and not in the ledger", len(beyond))
 	}
-	// In turn since the reshard was seen: the upper child has as many, and those that came before it was seen.
+	// Since the reshard was seen the children are served in turn. The upper child also has the records from before.
 	if s := r.summary(); s.PerShard["shardId-000000000003"]+1 < s.PerShard["shardId-000000000002"] {
 		t.Errorf("records per shard: %v", s.PerShard)
 	}
@@ -93,7 +93,7 @@ func TestAReshardIsFollowed(t *testing.T) {
 func TestRunsWithInputBeginAtDifferentShards(t *testing.T) {
 	r := newRig(t)
 	shards := map[string]bool{}
-	for i := range 12 { // by chance alone all of them would be one shard once in 4^11 times
+	for i := range 12 { // that all choose the same shard by chance happens once in 4^11 times
 		p := r.start(fmt.Sprintf(`{"event":{"property":{"call_id":"run-%d"}}}`, i), "--input", "-")
 		if code := p.wait(); code != 0 {
 			t.Fatalf("exit code %d", code)

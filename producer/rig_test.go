@@ -28,7 +28,7 @@ type rig struct {
 	dir      string
 	endpoint string // of Kinesis, for the producer
 	stream   string
-	client   *kinesis.Client // past any proxy
+	client   *kinesis.Client // without a proxy
 }
 
 func newRig(t *testing.T) *rig {
@@ -106,7 +106,7 @@ func (p *process) wait() int {
 	return 0
 }
 
-// run is start and wait; another exit code than want ends the test.
+// run starts the producer and waits for its end. Any exit code but want fails the test.
 func (r *rig) run(want int, args ...string) *process {
 	r.t.Helper()
 	p := r.start("", args...)

@@ -38,7 +38,7 @@ func (r *rig) ledger() map[string][]string {
 	}
 	defer file.Close()
 	reader := csv.NewReader(file)
-	reader.FieldsPerRecord = -1 // a fourth only where a send had an unknown outcome
+	reader.FieldsPerRecord = -1 // a fourth only if an attempt had an unknown outcome
 	lines, err := reader.ReadAll()
 	if err != nil {
 		r.t.Fatal(err)
@@ -53,7 +53,7 @@ func (r *rig) ledger() map[string][]string {
 	return entries
 }
 
-// awaitLedger waits until the ledger has so many lines.
+// awaitLedger waits until the ledger has that many lines.
 func (r *rig) awaitLedger(lines int) {
 	r.t.Helper()
 	testenv.Eventually(r.t, fmt.Sprintf("the ledger does not get to %d lines", lines), func() bool {

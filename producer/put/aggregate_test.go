@@ -17,8 +17,8 @@ import (
 
 func sequence(r stored) string { return strconv.Itoa(r.sequence) }
 
-// open reads the stream as a consumer does: call_id to event, and the largest record's size. now is the shard map of
-// the reader; what it would drop as belonging elsewhere is missing.
+// open reads the stream as a consumer does. It returns the events by call_id, the number of containers, and the size of
+// the largest record. now are the shards that the reader knows: it drops user records that belong to another shard.
 func open(t *testing.T, b *rig, now []route.Shard) (events map[string]string, containers, largest int) {
 	t.Helper()
 	events = map[string]string{}
@@ -73,7 +73,7 @@ func TestContainersHoldEveryEvent(t *testing.T) {
 func TestAFewRecordsTravelAsThemselvesAndLargeOnesToo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, 4, put.Config{Aggregate: true, Linger: 100 * time.Millisecond}, nil)
-		for range 8 { // slower than the containers wait
+		for range 8 { // each alone in its container
 			if err := b.make(1); err != nil {
 				t.Fatal(err)
 			}

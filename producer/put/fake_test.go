@@ -23,12 +23,12 @@ type stored struct {
 	at                                   time.Time
 }
 
-// stream is a Kinesis stream in memory whose calls fail as the test wants.
+// stream is a Kinesis stream in memory. Its calls fail as the test wants.
 type stream struct {
 	shards  []route.Shard
 	latency time.Duration
 	refuse  func(shardID, data string) bool  // this entry, for throughput
-	fail    func() (err error, applied bool) // the whole call; applied: after putting what it did not refuse
+	fail    func() (err error, applied bool) // the whole call; applied: the records were put all the same
 	check   func(in *kinesis.PutRecordInput) // strict order
 
 	mu         sync.Mutex
@@ -116,7 +116,7 @@ func (s *stream) answerAtOnce() {
 	s.latency = 0
 }
 
-// book and spilled keep what they are given.
+// book is a ledger, spilled a spill in memory.
 type book struct {
 	entries []ledger.Line
 	err     error

@@ -14,11 +14,11 @@ func TestAShardGetsNoMoreThanItsLimits(t *testing.T) {
 	cfg := put.Config{ShardRecords: 1000, ShardBytes: 1e6, InFlight: 8, Linger: 50 * time.Millisecond}
 	for name, run := range map[string]struct {
 		padding, records int
-		takes            time.Duration // what the limit makes of it, less the full bucket at the start
+		want             time.Duration // by the limit, less the full bucket at the start
 	}{
 		"records": {0, 22_000, 10900 * time.Millisecond},
 		"bytes":   {10_000, 1000, 4900 * time.Millisecond},
-		"large":   {700_000, 10, 2700 * time.Millisecond}, // no bucket holds that much: they go, and are made up for
+		"large":   {700_000, 10, 2700 * time.Millisecond}, // larger than the bucket: they pass, and leave a debt
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -34,14 +34,14 @@ func TestAShardGetsNoMoreThanItsLimits(t *testing.T) {
 						continue
 					}
 					records, bytes = records+1, bytes+len(r.data)+len(r.partitionKey)
-					// At the start the buckets are full: a tenth of a second's, and the record that empties them.
+					// At the start the buckets are full: the tokens of a tenth of a second, and the record that empties them.
 					elapsed := r.at.Sub(began).Seconds()
 					if float64(records) > 101+elapsed*float64(cfg.ShardRecords) || float64(bytes) > 1e5+float64(len(r.data)+len(r.partitionKey))+elapsed*float64(cfg.ShardBytes) {
 						t.Fatalf("after %.3f s the shard has %d records, %d bytes", elapsed, records, bytes)
 					}
 				}
-				if took := time.Since(began); took < run.takes || took > run.takes+500*time.Millisecond {
-					t.Errorf("took %s, want %s: the limit is not used", took, run.takes)
+				if took := time.Since(began); took < run.want || took > run.want+500*time.Millisecond {
+					t.Errorf("took %s, want %s: the limit is not used", took, run.want)
 				}
 			})
 		})
@@ -58,7 +58,7 @@ func TestPutBlocksWhenTooMuchIsUnsentAndWhileTheOldestIsTooOld(t *testing.T) {
 				time.Sleep(1500 * time.Millisecond)
 				synctest.Wait()
 				if blockAfter > 0 {
-					time.Sleep(time.Second) // the oldest is old now, and nothing is accepted until the call is back
+					time.Sleep(time.Second) // the oldest is too old now: nothing is accepted until the call ends
 				}
 				before := b.Stats().Unsent
 				if before > 20_000 || (blockAfter == 0 && before < 20_000) {

@@ -89,19 +89,19 @@ func (b *rig) verify(t *testing.T) {
 		at[fmt.Sprint(r.partitionKey, r.shardID, r.sequence)] = r
 		times[r.partitionKey]++
 	}
-	settled := map[string]int{}
+	ends := map[string]int{}
 	for _, e := range b.book.entries {
-		settled[e.CallID]++
+		ends[e.CallID]++
 		if _, ok := at[fmt.Sprint(e.CallID, e.ShardID, e.SequenceNumber)]; !ok {
 			t.Errorf("the stream does not have %v", e)
 		}
 	}
 	for _, e := range b.spilled.events {
-		settled[e.CallID]++
+		ends[e.CallID]++
 	}
 	for n := range b.made {
-		if settled[id(n)] != 1 {
-			t.Errorf("%s was settled %d times", id(n), settled[id(n)])
+		if ends[id(n)] != 1 {
+			t.Errorf("%s was acknowledged or spilled %d times", id(n), ends[id(n)])
 		}
 	}
 	stats, twice := b.Stats(), 0
