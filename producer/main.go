@@ -1,5 +1,5 @@
-// Command producer puts call events into a Kinesis data stream, at an exact pace and spread exactly evenly over the
-// shards. See --help.
+// Command producer puts call events into a Kinesis data stream, at an exact pace and evenly spread over the shards. See
+// --help.
 package main
 
 import (
@@ -21,13 +21,13 @@ import (
 // Exit codes.
 const (
 	exitDelivered   = 0 // everything is in the stream
-	exitFailed      = 1 // the run could not begin, or ended early
-	exitUsage       = 2 // the command line makes no sense
+	exitFailed      = 1 // the run did not begin, or ended early
+	exitUsage       = 2 // the command line is wrong
 	exitUndelivered = 3 // events were spilled, rejected or lost
 )
 
-// gcPercent is twice Go's default: the garbage of the AWS client is most of what there is to collect. It takes a tenth off
-// the CPU time and adds a fifth to the memory (20,000 waiting records: 135 MiB instead of 113). GOGC overrides it.
+// gcPercent is twice Go's default, since the AWS client makes much garbage. This saves a tenth of the CPU time and costs a
+// fifth more memory (with 20,000 unsent records 135 MiB instead of 113). GOGC overrides it.
 const gcPercent = 200
 
 func main() {
@@ -40,18 +40,18 @@ func main() {
 func command(args []string) int {
 	var cfg Config
 	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"),
-		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and spread exactly evenly over its shards."))
+		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and evenly spread over its shards."))
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%v\nproducer --help tells what there is\n", err)
+		fmt.Fprintf(os.Stderr, "%v\nproducer --help lists all flags\n", err)
 		return exitUsage
 	}
 	if cfg.Seed == 0 {
 		cfg.Seed = rand.Uint64()
 	}
 
-	// The first signal ends the run in order; from then on signals do what they do by default, so that a second one
-	// exits at once.
+	// The first signal ends the run in order. After it signals have their default effect again: a second one ends the
+	// process at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
@@ -71,21 +71,21 @@ func command(args []string) int {
 	}
 	report, err := work(ctx, &cfg, log, terminal)
 	if spilled, err := os.Stat(cfg.Spill); err == nil && spilled.Size() > 0 {
-		log.WithField("file", cfg.Spill).Warn("there are spilled events: producer resend puts them")
+		log.WithField("file", cfg.Spill).Warn("spill file has events, producer resend puts them")
 	}
 	return exit(ctx, report, err)
 }
 
-// exit tells how the run ended.
+// exit prints the error and returns the exit code. A signal before the run began is no error.
 func exit(ctx context.Context, report status.Report, err error) int {
-	stoppedBeforeItBegan := ctx.Err() != nil && report.Elapsed == 0
-	if err != nil && !stoppedBeforeItBegan {
+	stoppedBeforeBegin := ctx.Err() != nil && report.Elapsed == 0
+	if err != nil && !stoppedBeforeBegin {
 		fmt.Fprintln(os.Stderr, "producer:", err)
 	}
 	switch {
 	case report.Undelivered() > 0:
 		return exitUndelivered
-	case err != nil && !stoppedBeforeItBegan:
+	case err != nil && !stoppedBeforeBegin:
 		return exitFailed
 	}
 	return exitDelivered

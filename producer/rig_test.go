@@ -2,28 +2,21 @@ package main_test
 
 import (
 	"bytes"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
-	"example.com/callevents/producer/status"
-	"example.com/callevents/shared/event"
 	"example.com/callevents/shared/testenv"
 	"example.com/callevents/shared/testenv/children"
+	"example.com/callevents/shared/testenv/faults"
 	"example.com/callevents/shared/testenv/servers"
 )
 
@@ -35,7 +28,7 @@ type rig struct {
 	dir      string
 	endpoint string // of Kinesis, for the producer
 	stream   string
-	client   *kinesis.Client // past any proxy
+	client   *kinesis.Client // without a proxy
 }
 
 func newRig(t *testing.T) *rig {
@@ -46,7 +39,26 @@ func newRig(t *testing.T) *rig {
 
 func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
 
-// process is a producer that was started. Its standard error is also in log, as JSON lines.
+func (r *rig) lines(n int) string {
+	var text strings.Builder
+	for i := range n {
+		fmt.Fprintf(&text, "{\"event\":{\"property\":{\"call_id\":\"line-%d\"}},\"user\":{\"user_id\":\"%d\"}}\n", i, i)
+	}
+	return text.String()
+}
+
+func (r *rig) throughProxy() *faults.Proxy {
+	r.t.Helper()
+	proxy, err := faults.Listen(r.endpoint)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(proxy.Close)
+	r.endpoint = proxy.URL()
+	return proxy
+}
+
+// process is a producer that was started.
 type process struct {
 	*children.Child
 	rig            *rig
@@ -94,7 +106,7 @@ func (p *process) wait() int {
 	return 0
 }
 
-// run is start and wait; another exit code than want ends the test.
+// run starts the producer and waits for its end. Any exit code but want fails the test.
 func (r *rig) run(want int, args ...string) *process {
 	r.t.Helper()
 	p := r.start("", args...)
@@ -102,135 +114,6 @@ func (r *rig) run(want int, args ...string) *process {
 		r.t.Fatalf("exit code %d, want %d", code, want)
 	}
 	return p
-}
-
-func (r *rig) summary() (s status.Summary) {
-	r.t.Helper()
-	text, err := os.ReadFile(r.path("summary.json"))
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	}
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return s
-}
-
-// ledger returns the entries by call_id.
-func (r *rig) ledger() map[string][]string {
-	r.t.Helper()
-	file, err := os.Open(r.path("ledger.csv"))
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer file.Close()
-	reader := csv.NewReader(file)
-	reader.FieldsPerRecord = -1 // a fourth only where a send had an unknown outcome
-	lines, err := reader.ReadAll()
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	entries := map[string][]string{}
-	for _, line := range lines {
-		entries[line[0]] = line
-	}
-	if len(entries) != len(lines) {
-		r.t.Errorf("%d lines in the ledger, %d call_ids", len(lines), len(entries))
-	}
-	return entries
-}
-
-// record is one record of the stream.
-type record struct {
-	types.Record
-	shardID string
-}
-
-// records reads the whole stream, shard by shard.
-func (r *rig) records() (all []record) {
-	r.t.Helper()
-	listed, err := r.client.ListShards(r.t.Context(), &kinesis.ListShardsInput{StreamName: &r.stream})
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	for _, shard := range listed.Shards {
-		at, err := r.client.GetShardIterator(r.t.Context(), &kinesis.GetShardIteratorInput{StreamName: &r.stream, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		for next := at.ShardIterator; next != nil; {
-			page, err := r.client.GetRecords(r.t.Context(), &kinesis.GetRecordsInput{ShardIterator: next})
-			if err != nil {
-				r.t.Fatal(err)
-			}
-			for _, one := range page.Records {
-				all = append(all, record{one, *shard.ShardId})
-			}
-			if next = page.NextShardIterator; len(page.Records) == 0 {
-				break
-			}
-		}
-	}
-	return all
-}
-
-// verify returns what the stream has beyond the ledger and what that says there may be besides, by call_id: a machine
-// that is busy enough makes a call time out, and its records come twice.
-func (r *rig) verify() (unexplained map[string]int) {
-	r.t.Helper()
-	entries, unexplained := r.ledger(), map[string]int{}
-	for id, n := range r.beyond() {
-		if entry := entries[id]; len(entry) == 4 {
-			unknown, _ := strconv.Atoi(entry[3])
-			n -= unknown
-		}
-		if n > 0 {
-			unexplained[id] = n
-		}
-	}
-	return unexplained
-}
-
-// beyond compares the ledger with the stream: every entry is there, where it says, as an event; what the stream has
-// beyond the ledger is returned, by call_id.
-func (r *rig) beyond() (beyond map[string]int) {
-	r.t.Helper()
-	entries, found := r.ledger(), map[string]bool{}
-	beyond = map[string]int{}
-	for _, one := range r.records() {
-		e, err := event.Parse(one.Data)
-		if err != nil || e.CallID != aws.ToString(one.PartitionKey) {
-			r.t.Errorf("the stream has %.80q under partition key %q: %v", one.Data, aws.ToString(one.PartitionKey), err)
-		}
-		if entry := entries[e.CallID]; entry != nil && entry[1] == one.shardID && entry[2] == *one.SequenceNumber {
-			found[e.CallID] = true
-		} else {
-			beyond[e.CallID]++
-		}
-	}
-	if len(found) != len(entries) {
-		r.t.Errorf("the stream has %d of the ledger's %d records", len(found), len(entries))
-	}
-	return beyond
-}
-
-func (r *rig) wantSpread(perShard map[string]uint64, shards int) {
-	r.t.Helper()
-	low, high := ^uint64(0), uint64(0)
-	for _, n := range perShard {
-		low, high = min(low, n), max(high, n)
-	}
-	if high-low > 1 || len(perShard) != shards {
-		r.t.Errorf("records per shard: %v", perShard)
-	}
-}
-
-func (r *rig) lines(n int) string {
-	var text strings.Builder
-	for i := range n {
-		fmt.Fprintf(&text, "{\"event\":{\"property\":{\"call_id\":\"line-%d\"}},\"user\":{\"user_id\":\"%d\"}}\n", i, i)
-	}
-	return text.String()
 }
 
 // safeBuffer is a bytes.Buffer that may be read while it is written.

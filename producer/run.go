@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
@@ -16,30 +14,29 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/producer/generate"
-	"example.com/callevents/producer/ledger"
 	"example.com/callevents/producer/pace"
 	"example.com/callevents/producer/put"
 	"example.com/callevents/producer/route"
 	"example.com/callevents/producer/source"
-	"example.com/callevents/producer/spill"
 	"example.com/callevents/producer/status"
 	"example.com/callevents/producer/stream"
 	"example.com/callevents/shared/awsclient"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/httpserver"
 )
 
-// drainTimeout is how long a run that was stopped by a signal may go on to put what it has; the rest is spilled.
+// drainTimeout is how long a run goes on after a signal to put what is unsent. Then it spills the rest.
 const drainTimeout = 30 * time.Second
 
 var errDrainTimeout = fmt.Errorf("not everything was put within %s of the signal; the rest is in the spill file", drainTimeout)
 
-// events are where a run gets its events from. Next returns io.EOF after the last one, and the cause of ctx soon
-// after ctx is done.
+// events are the source of a run's events. Next returns io.EOF after the last one. Soon after ctx ends it returns the
+// cause.
 type events interface {
 	Next(ctx context.Context) (event.Event, error)
 }
 
-// run puts generated events or those of --input, until one of them ends: the events, the count, the duration, ctx.
+// run puts generated events or those of --input. It ends with the events, the count, the duration or ctx.
 func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
 	if cfg.Input != "" {
 		in, err := openInput(cfg.Input)
@@ -48,7 +45,7 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 		}
 		defer in.Close()
 		lines := source.NewLines(in, int(cfg.MaxRecordBytes), log)
-		go lines.Run(ctx) // reading standard input cannot be interrupted: the goroutine may last as long as the process
+		go lines.Run(ctx) // a read of standard input cannot be interrupted: this may last as long as the process
 		return deliver(ctx, cfg, lines, lines.Rejected, log, terminal)
 	}
 	log.WithField("seed", cfg.Seed).Info("generating events")
@@ -59,46 +56,32 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 	return deliver(ctx, cfg, generator, func() uint64 { return 0 }, log, terminal)
 }
 
-// deliver is the whole of a run, from top to bottom: open the files, make sure of the stream, read its shard map, then
-// put events until there are no more or ctx is done, settle what is in flight, and sum up.
+// deliver is a whole run, from top to bottom: open the files, find the stream and its shards, put events until there are
+// no more or ctx ends, put or spill what is unsent, and sum up.
 func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint64, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
-	entries, closeLedger, err := openLedger(cfg.Ledger)
+	out, err := openOutputs(cfg)
 	if err != nil {
 		return status.Report{}, err
 	}
-	defer func() { _ = closeLedger() }() // if the run does not get as far as closing it
-	spilled, err := spill.NewFile(cfg.Spill)
-	if err := errors.Join(err, checkSummary(cfg.Summary)); err != nil {
-		return status.Report{}, err
-	}
+	defer func() { _ = out.closeLedger() }() // if the run ends before it begins
 	awsConfig, err := awsclient.Load(ctx)
 	if err != nil {
 		return status.Report{}, err
 	}
-	manager := stream.NewManager(awsclient.Kinesis(awsConfig), cfg.wanted(), log)
-	found, err := manager.Ensure(ctx)
+	router := route.New(cfg.Seed)
+	watcher, misrouted, err := openStream(ctx, cfg, awsConfig, router, log)
 	if err != nil {
 		return status.Report{}, err
 	}
-	router := route.New(cfg.Seed)
-	watcher := stream.NewWatcher(manager, router, log)
-	if err := watcher.Load(ctx); err != nil {
-		return status.Report{}, err
-	}
-	misrouted := watcher.Misrouted
-	if stream.DistributesItself(found) {
-		misrouted = func(uint64) {} // every record is, and no reading of the shard map would change that
-	}
-
-	once := awsclient.Kinesis(awsConfig, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }) // the sender itself retries
-	sender := put.NewSender(cfg.sender(), once, entries, spilled, misrouted, log)
+	once := awsclient.Kinesis(awsConfig, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }) // the sender retries
+	sender := put.NewSender(cfg.sender(), once, out.ledger, out.spill, misrouted, log)
 	pacer := pace.New(cfg.pace())
 	started := time.Now()
 	report := func() status.Report {
 		return status.Report{Elapsed: time.Since(started), Pace: pacer.Stats(), Put: sender.Stats(), Rejected: rejected()}
 	}
 
-	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx)) // ends last
 	defer stopBackground()
 	var running sync.WaitGroup
 	if err := serve(background, &running, cfg.HTTP, report, log); err != nil {
@@ -107,24 +90,43 @@ func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint
 	running.Go(func() { watcher.Run(background) })
 	running.Go(func() { status.NewReporter(report, terminal, log).Run(background) })
 
-	sending, stopSending := context.WithCancelCause(context.WithoutCancel(ctx))
+	sending, stopSending := context.WithCancelCause(context.WithoutCancel(ctx)) // ends drainTimeout after ctx
 	defer stopSending(nil)
 	context.AfterFunc(ctx, func() { time.AfterFunc(drainTimeout, func() { stopSending(errDrainTimeout) }) })
 	sent := make(chan error, 1)
 	go func() { sent <- sender.Run(sending) }()
 
-	// The order of the end: no more events; what is unsent is put or spilled; then those who watch stop.
+	// The order of the end: no more events; what is unsent is put or spilled; the background stops; the summary.
 	err = produce(ctx, cfg.Duration, from, pacer, router, sender)
 	sender.Close()
-	err = errors.Join(err, <-sent, closeLedger())
+	err = errors.Join(err, <-sent, out.closeLedger())
 	stopBackground()
 	running.Wait()
-	return report(), errors.Join(err, sumUp(cfg, report(), err))
+	return report(), errors.Join(err, summarize(cfg, report(), err))
 }
 
-// produce makes one record whenever one is due. It returns nil when the run is over, for whatever good reason.
+// openStream makes sure that the stream exists and reads its shard map into router. The watcher keeps that up to date.
+// misrouted is what the sender tells of records on unexpected shards.
+func openStream(ctx context.Context, cfg *Config, awsConfig aws.Config, router *route.Router, log *logrus.Logger) (watcher *stream.Watcher, misrouted put.Misrouted, err error) {
+	manager := stream.NewManager(awsclient.Kinesis(awsConfig), cfg.wanted(), log)
+	found, err := manager.Ensure(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	watcher = stream.NewWatcher(manager, router, log)
+	if err := watcher.Load(ctx); err != nil {
+		return nil, nil, err
+	}
+	if stream.DistributesItself(found) { // every record comes out on another shard, whatever the shard map says
+		return watcher, func(uint64) {}, nil
+	}
+	return watcher, watcher.Misrouted, nil
+}
+
+// produce puts one record each time that one is due. It returns nil at the end of the run, also if ctx or the sender
+// ends it.
 func produce(ctx context.Context, duration time.Duration, from events, pacer *pace.Pacer, router *route.Router, sender *put.Sender) error {
-	if duration > 0 { // a source may keep us waiting beyond the end
+	if duration > 0 { // the source may block longer than that
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, duration+pace.StallAfter)
 		defer cancel()
@@ -145,12 +147,13 @@ func produce(ctx context.Context, duration time.Duration, from events, pacer *pa
 		if waited := now.Sub(asked); waited > pace.StallAfter {
 			pacer.Forgive(waited)
 		}
-		if err := sender.Put(put.Record{Event: e, To: router.Next(), Born: now}); err != nil {
-			return nil // the sender's own error says why it stopped
+		if err := sender.Put(put.Record{Event: e, To: router.Next(), Created: now}); err != nil {
+			return nil // Run's error says why the sender stopped
 		}
 	}
 }
 
+// serve serves metrics and health at --http until ctx ends.
 func serve(ctx context.Context, running *sync.WaitGroup, address string, report func() status.Report, log *logrus.Logger) error {
 	if address == "" {
 		return nil
@@ -159,69 +162,15 @@ func serve(ctx context.Context, running *sync.WaitGroup, address string, report 
 	if _, err := status.NewMetrics(registry, report); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
-	server, err := status.Listen(address, registry, report)
+	listener, err := httpserver.Listen(address)
 	if err != nil {
 		return err
 	}
-	log.WithField("address", server.Address()).Info("serving metrics and health")
+	log.WithField("address", listener.Addr().String()).Info("HTTP server started: /metrics and /healthz")
 	running.Go(func() {
-		if err := server.Run(ctx); err != nil {
-			log.WithError(err).Error("metrics and health stopped")
+		if err := httpserver.Serve(ctx, listener, status.Handler(registry, report, log)); err != nil {
+			log.WithError(err).Error("HTTP server stopped, the run goes on without metrics and health")
 		}
 	})
 	return nil
-}
-
-// sumUp prints the summary, and writes it to --summary. runErr is why the run ended early, or nil.
-func sumUp(cfg *Config, report status.Report, runErr error) error {
-	summary := status.Summarize(cfg.streamID(), report, runErr)
-	if err := summary.Print(os.Stdout); err != nil {
-		return fmt.Errorf("print summary: %w", err)
-	}
-	if cfg.Summary == "" {
-		return nil
-	}
-	text, err := json.MarshalIndent(summary, "", "  ")
-	if err == nil {
-		err = os.WriteFile(cfg.Summary, append(text, '\n'), 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("write summary: %w", err)
-	}
-	return nil
-}
-
-// checkSummary finds out now, rather than after hours, that the summary cannot be written.
-func checkSummary(path string) error {
-	if path == "" {
-		return nil
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
-	if err != nil {
-		return fmt.Errorf("write summary: %w", err)
-	}
-	return file.Close()
-}
-
-func openInput(path string) (io.ReadCloser, error) {
-	if path == "-" {
-		return os.Stdin, nil
-	}
-	in, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("open input: %w", err)
-	}
-	return in, nil
-}
-
-// openLedger returns a nil ledger, and something to close all the same, if there is to be none.
-func openLedger(path string) (put.Ledger, func() error, error) {
-	if path == "" {
-		return nil, func() error { return nil }, nil
-	}
-	file, err := ledger.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return file, file.Close, nil
 }

@@ -1,6 +1,6 @@
-// Package generate makes random call events: every value within its range, the time the present.
+// Package generate makes random call events. Every value is within its range; the timestamp is the present.
 //
-// A seed makes a run repeatable: the n-th event of two generators with one seed differs in its timestamp only.
+// A seed makes a run repeatable: the n-th events of two generators with the same seed differ in their timestamps only.
 // The package knows nothing about streams.
 package generate
 
@@ -13,17 +13,17 @@ import (
 	"example.com/callevents/shared/event"
 )
 
-// sizeBytes holds any generated event: they have 1,040 to 1,090 bytes.
+// sizeBytes is enough for any generated event: they have 1,040 to 1,090 bytes.
 const sizeBytes = 1152
 
-// Generator is a source of events that never ends. One goroutine may use it at a time.
+// Generator is a source of events without an end. One goroutine may use it at a time.
 type Generator struct {
 	parts  []part
 	random *rand.Rand
 	now    func() time.Time
 }
 
-// New returns a generator for the seed. now is the clock of the timestamps.
+// New returns a generator for the seed. now is the clock for the timestamps.
 func New(seed uint64, now func() time.Time) (*Generator, error) {
 	parts, err := compile(event.Template)
 	if err != nil {

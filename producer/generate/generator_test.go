@@ -11,7 +11,7 @@ import (
 	"example.com/callevents/shared/event"
 )
 
-// The format once more, as a reader would write it down: it must not be derived from event.Template.
+// The format a second time, as a reader would write it. It must not be derived from event.Template.
 var wire = regexp.MustCompile(strings.ReplaceAll(`^\{"event":\{"property":\{"call_id":"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}","call_duration":"([1-9]\d|[12]\d\d|300)","call_status":"(completed|ongoing)"\},
 "super_property":\{"source":"mandir","type":"purchase","producer":"user","name":"astrology_session_purchase","timestamp":"1767225600123"\}\},
 "user":\{"user_id":"[1-9]\d\d","state":\{"coins":"([5-9]\d|1\d\d|200)","is_logged_in":"(true|false)","language":"(en|es|fr)","language_mode":"(en|es|fr)","country_code":"(US|UK|CA)","tz":"(America/New_York|Europe/London|Asia/Tokyo)"\},"device_segment":"([1-9]|[1-9]\d|100)"\},

@@ -13,8 +13,7 @@ const (
 	upperAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 )
 
-// part is a stretch of the template: text that stands for itself, then one value drawn at random. The last part
-// has no value.
+// part is a piece of the template: fixed text, then one random value. The last part has no value.
 type part struct {
 	text  string
 	value func(g *Generator, dst []byte) []byte
@@ -86,9 +85,9 @@ func parseText(count, set string) (func(*Generator, []byte) []byte, error) {
 	return func(g *Generator, dst []byte) []byte { return appendText(dst, g.random, n, alphabet) }, nil
 }
 
-// appendText multiplies a random fraction of 64 bits with the size of the alphabet: the integer part is a character, the
-// fraction that is left makes the next. After 8 characters of 36 it has more than 22 bits left, so that no character is
-// likelier than another by more than one in four million.
+// appendText appends n random characters of the alphabet. It multiplies a random fraction of 64 bits by the size of the
+// alphabet. The integer part chooses a character; the remaining fraction chooses the next. After 8 characters of 36 the
+// fraction has more than 22 bits left, so the probabilities of two characters differ by less than one in four million.
 func appendText(dst []byte, random *rand.Rand, n int, alphabet string) []byte {
 	for ; n > 0; n -= 8 {
 		fraction := random.Uint64()
@@ -101,7 +100,7 @@ func appendText(dst []byte, random *rand.Rand, n int, alphabet string) []byte {
 	return dst
 }
 
-// appendUUID writes a version 4 UUID (RFC 9562, section 5.4).
+// appendUUID appends a version 4 UUID (RFC 9562, section 5.4).
 func appendUUID(dst []byte, random *rand.Rand) []byte {
 	const hex = "0123456789abcdef"
 	hi, lo := random.Uint64()&^0xf000|0x4000, random.Uint64()&^(3<<62)|1<<63

@@ -1,13 +1,13 @@
-// Package ledger keeps a list of the acknowledged records, so that a run can be verified.
+// Package ledger lists the acknowledged records in a file, so that a run can be verified.
 //
-// The file is CSV without a header, one line per record: call_id, shard id, sequence number, and, if any of the
-// record's sends before had an unknown outcome, how many: so many copies of it may be in the stream besides.
+// The file is CSV without a header, with one line per record: call_id, shard id, sequence number. A fourth field follows
+// if earlier attempts to put the record had an unknown outcome: their number. The stream may have as many further copies.
 //
-// Each answer of Kinesis is appended before anything else is done with it, and each append is one write to the file. So
-// SIGKILL costs no line of a call whose answer was taken. At most the records of the calls that were in flight are in the
-// stream without being here: 500 for each of --in-flight, with --aggregate the events of 4 MiB of containers. Only
-// [File.Close] forces the lines to disk; a crash of the machine may cost the last half minute or so, whatever its
-// operating system keeps in memory.
+// The sender appends each answer of Kinesis before it does anything else with it, and each append is one write to the
+// file. So SIGKILL loses no line of an answer that the sender has received. The records of the calls in flight may be in
+// the stream and not in the ledger: at most 500 for each of --in-flight, or with --aggregate the events of 4 MiB of
+// containers. Only [File.Close] forces the lines to disk: a crash of the machine loses what its operating system still
+// keeps in memory, about the last half minute.
 package ledger
 
 import (
@@ -20,11 +20,11 @@ import (
 	"strconv"
 )
 
-// Entry is one acknowledged record.
-type Entry struct {
+// Line is one acknowledged record.
+type Line struct {
 	CallID, ShardID, SequenceNumber string
 
-	Unknown int // sends before, of which it is not known whether they put the record too
+	Unknown int // earlier attempts with unknown outcome: each may have put a copy
 }
 
 // File is a ledger on disk. One goroutine may use it at a time.
@@ -33,8 +33,8 @@ type File struct {
 	buf  bytes.Buffer
 }
 
-// Open opens the ledger for appending and creates it if it is absent. A last line that a crash of the machine cut
-// short is removed.
+// Open opens the ledger for appending, and creates it if it is absent. If a crash of the machine has cut the last line
+// short, Open removes that line.
 func Open(path string) (*File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
@@ -63,18 +63,18 @@ func removeCutLine(file *os.File) error {
 	return file.Truncate(keep)
 }
 
-// Append writes the entries at once. It is not atomic if the disk fills up.
-func (f *File) Append(entries []Entry) error {
+// Append writes the lines at once. If the disk is full, some of them may be in the file all the same.
+func (f *File) Append(lines []Line) error {
 	f.buf.Reset()
-	lines := csv.NewWriter(&f.buf)
-	for _, e := range entries {
-		line := []string{e.CallID, e.ShardID, e.SequenceNumber}
-		if e.Unknown > 0 {
-			line = append(line, strconv.Itoa(e.Unknown))
+	out := csv.NewWriter(&f.buf)
+	for _, l := range lines {
+		fields := []string{l.CallID, l.ShardID, l.SequenceNumber}
+		if l.Unknown > 0 {
+			fields = append(fields, strconv.Itoa(l.Unknown))
 		}
-		_ = lines.Write(line) // a buffer takes everything
+		_ = out.Write(fields) // a buffer accepts everything
 	}
-	lines.Flush()
+	out.Flush()
 	_, err := f.file.Write(f.buf.Bytes())
 	return err
 }

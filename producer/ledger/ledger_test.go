@@ -19,7 +19,7 @@ func TestEntriesAreOnDiskBeforeClose(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := file.Append([]ledger.Entry{{"id-1", "shardId-000000000000", "49", 0}, {odd, "shardId-000000000001", "50", 2}}); err != nil {
+		if err := file.Append([]ledger.Line{{"id-1", "shardId-000000000000", "49", 0}, {odd, "shardId-000000000001", "50", 2}}); err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
@@ -50,7 +50,7 @@ func TestOpenRemovesALineThatWasCutShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := file.Append([]ledger.Entry{{"new", "s", "2", 0}}); err != nil {
+		if err := file.Append([]ledger.Line{{"new", "s", "2", 0}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := file.Close(); err != nil {

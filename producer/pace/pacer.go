@@ -1,44 +1,45 @@
 // Package pace says when each record is due: record n, counted from 0, at start + n/rate.
 //
-// Due times are computed from the start, never from the record before, so nothing adds up: whatever a put takes,
-// the count of any stretch of time differs from rate x time by at most one. Only a stall can change that: when
-// nobody asked for a record until more than [StallAfter] after it was due, the records missed meanwhile are
-// given out at once, as fast as they are taken, or skipped. The package is pure but for the clock; it knows
-// nothing about records, and it never makes more of them than were asked for.
+// Due times count from the start, never from the record before, so errors do not add up: in any stretch of time the
+// number of records differs from rate x time by at most one, however long each put takes. The exception is a stall: Next
+// was not called until more than [StallAfter] after a record was due. The missed records are then due at once, or
+// skipped. The package makes no records and knows nothing about them; its only input is the clock.
 package pace
 
 import (
 	"context"
 	"sync"
 	"time"
+
+	"example.com/callevents/shared/wait"
 )
 
-// StallAfter is how late a record may be before it counts as held up by a stall. It is also how long a run may
-// exceed its duration in order to give out what was due before the end.
+// StallAfter is how late a record must be to count as late because of a stall. It is also how much longer than its
+// duration a run may last, for records that were due before its end.
 const StallAfter = time.Second
 
-// Config of a run. Count and Duration end it, whichever comes first; 0 means no end.
+// Config of a run. The run ends after Count records or after Duration, whichever is first; 0 means no end.
 type Config struct {
 	Rate       Rate // above 0
 	Count      uint64
 	Duration   time.Duration
-	SkipMissed bool // skip what a stall held up, instead of catching up
+	SkipMissed bool // skip the records that a stall made late; otherwise they are due at once
 }
 
 // Stats of a run so far.
 type Stats struct {
-	Records uint64        // given out
+	Records uint64        // that Next has returned
 	Late    uint64        // of those, more than StallAfter after they were due
-	Latest  time.Duration // the most that one was late
-	Skipped uint64        // passed over after a stall, or not given out before the end
+	Latest  time.Duration // how late the latest was
+	Skipped uint64        // skipped after a stall, or still missing at the end
 }
 
-// Pacer is used by one goroutine, except for Stats.
+// Pacer is for one goroutine; any may call Stats.
 type Pacer struct {
 	cfg   Config
 	begin time.Time // of the run
-	start time.Time // what due times count from: begin, plus what was forgiven
-	slot  uint64    // the next record's number, skipped ones counted
+	start time.Time // due times count from here: begin, plus what was forgiven
+	slot  uint64    // number of the next record, skipped ones included
 
 	mu    sync.Mutex
 	stats Stats
@@ -47,8 +48,8 @@ type Pacer struct {
 // New returns a pacer; the run begins with the first call of Next.
 func New(cfg Config) *Pacer { return &Pacer{cfg: cfg} }
 
-// Next waits until the next record is due and returns its due time. ok is false at the end of the run, and
-// when ctx is done.
+// Next waits until the next record is due and returns its due time. ok is false at the end of the run, and if ctx has
+// ended.
 func (p *Pacer) Next(ctx context.Context) (due time.Time, ok bool) {
 	now := time.Now()
 	if p.begin.IsZero() {
@@ -59,10 +60,13 @@ func (p *Pacer) Next(ctx context.Context) (due time.Time, ok bool) {
 		p.skipUntil(now)
 		due = p.due(now)
 	}
-	if p.over(now, due) || !wait(ctx, due.Sub(now)) {
+	if p.over(now, due) || ctx.Err() != nil {
 		return time.Time{}, false
 	}
 	if due.After(now) {
+		if wait.Until(ctx, due) != nil {
+			return time.Time{}, false
+		}
 		now = time.Now()
 	}
 	p.slot++
@@ -70,11 +74,11 @@ func (p *Pacer) Next(ctx context.Context) (due time.Time, ok bool) {
 	return due, true
 }
 
-// Forgive moves all later due times by d: the time that the pacer was kept waiting by the source of the records,
-// which is nothing to catch up on.
+// Forgive moves all later due times by d. It is for the time that the source of the records took: there is nothing to
+// catch up on.
 func (p *Pacer) Forgive(d time.Duration) { p.start = p.start.Add(d) }
 
-// Stats may be called at any time, by anybody.
+// Stats returns the figures of this moment.
 func (p *Pacer) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -100,13 +104,13 @@ func (p *Pacer) over(now, due time.Time) bool {
 	return true
 }
 
-// skipUntil passes over the records that were due before t, those of the run only.
+// skipUntil skips the records that were due before t and before the end of the run.
 func (p *Pacer) skipUntil(t time.Time) {
 	if end := p.begin.Add(p.cfg.Duration); p.cfg.Duration > 0 && t.After(end) {
 		t = end
 	}
 	if p.cfg.Rate == Max {
-		return // nothing is due at any time but now
+		return // the next record is always due now
 	}
 	slot := max(p.slot, p.cfg.Rate.dueBefore(t.Sub(p.start)))
 	p.mu.Lock()
@@ -122,20 +126,5 @@ func (p *Pacer) count(late time.Duration) {
 	p.stats.Latest = max(p.stats.Latest, late)
 	if late > StallAfter {
 		p.stats.Late++
-	}
-}
-
-// wait reports false if ctx ended first, or already had.
-func wait(ctx context.Context, d time.Duration) bool {
-	if d <= 0 {
-		return ctx.Err() == nil
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"example.com/callevents/producer/pace"
 )
 
-// run takes n records, doing work before each, and returns when each was given out, counted from the start.
+// run asks for n records, does work before each, and returns when each came, counted from the start.
 func run(t testing.TB, p *pace.Pacer, n int, work func(i int)) []time.Duration {
 	t.Helper()
 	start, given := time.Now(), make([]time.Duration, 0, n)
@@ -29,8 +29,8 @@ func run(t testing.TB, p *pace.Pacer, n int, work func(i int)) []time.Duration {
 
 func idle(int) {}
 
-// With puts that take their time: exactly rate x time records, no drift. (At 3,999/s a minute: a whole hour of
-// virtual time, 14.4 million timers, passes too but takes 20 s. The test below covers the later minutes.)
+// Puts that take their time cause no drift: there are exactly rate x time records. At 3,999/s a minute is enough: an
+// hour of virtual time has 14.4 million timers and takes 20 s. The next test covers the later minutes.
 func TestRunHasItsRecordsAndNoDrift(t *testing.T) {
 	for rate, length := range map[pace.Rate]time.Duration{1: time.Hour, 3999: time.Minute} {
 		t.Run(rate.String(), func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestRunHasItsRecordsAndNoDrift(t *testing.T) {
 	}
 }
 
-// Up to a year into a run, at any rate, a due time is exact to 10 ns.
+// At any rate, due times are exact to 10 ns for a year.
 func TestDueTimesDoNotDrift(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := pace.Rate(rapid.Float64Range(1.0/3600, 5000).Draw(t, "rate"))
@@ -73,7 +73,7 @@ func TestDueTimesDoNotDrift(t *testing.T) {
 	})
 }
 
-// No rate is so low that a due time is in the past.
+// A due time is never in the past, however low the rate is.
 func TestDueTimesDoNotOverflow(t *testing.T) {
 	for _, rate := range []pace.Rate{1e-9, 1e-12, 1e-300} {
 		before := time.Duration(0)
@@ -94,7 +94,7 @@ func TestAnyWindowHasRateTimesTimeRecordsWithinOne(t *testing.T) {
 		length := rapid.IntRange(0, 200).Draw(rt, "length")
 		synctest.Test(t, func(t *testing.T) {
 			given := run(t, pace.New(pace.Config{Rate: rate}), 402, idle)
-			// the window reaches from one record to just before another
+			// the window begins with one record and ends just before another
 			window := given[from+length] - given[from]
 			if diff := math.Abs(float64(length) - window.Seconds()*float64(rate)); diff > 1 {
 				t.Errorf("rate %s: %d records in %s", rate, length, window)

@@ -11,13 +11,14 @@ import (
 // Rate is a number of records per second. The zero value is no rate.
 type Rate float64
 
-// Max, the rate of a run that is not paced: as fast as records are taken.
+// Max is the rate of a run that is not paced: the next record is always due now.
 var Max = Rate(math.Inf(1))
 
-// MarshalText and UnmarshalText use the notation of the command line: a number of records per second ("1",
-// "0.5"), or per second, minute or hour ("100/s", "30/m", "1/h"), or "max".
+// MarshalText writes the rate as UnmarshalText reads it.
 func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
+// UnmarshalText reads the notation of the command line: records per second ("1", "0.5"), or per second, minute or hour
+// ("100/s", "30/m", "1/h"), or "max".
 func (r *Rate) UnmarshalText(text []byte) error {
 	if string(text) == "max" {
 		*r = Max
@@ -43,7 +44,7 @@ func (r Rate) String() string {
 	return strconv.FormatFloat(float64(r), 'g', -1, 64)
 }
 
-// DueAfter is the time from the start of the run to the due time of record n, counted from 0, but no more than 292 years.
+// DueAfter is the time from the start of the run until record n is due, counted from 0. It is at most 292 years.
 func (r Rate) DueAfter(n uint64) time.Duration {
 	nanos := math.Round(float64(n) / float64(r) * 1e9)
 	if nanos >= math.MaxInt64 {
@@ -52,7 +53,7 @@ func (r Rate) DueAfter(n uint64) time.Duration {
 	return time.Duration(nanos)
 }
 
-// dueBefore is how many records are due in the first d of a run, its very end not included.
+// dueBefore is the number of records that are due less than d after the start of the run.
 func (r Rate) dueBefore(d time.Duration) uint64 {
 	n := uint64(max(0, d.Seconds()*float64(r)))
 	for r.DueAfter(n) < d {

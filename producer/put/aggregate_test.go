@@ -17,9 +17,9 @@ import (
 
 func sequence(r stored) string { return strconv.Itoa(r.sequence) }
 
-// open reads the stream as a consumer does: call_id to event, and the largest record's size. now is the shard map of
-// the reader; what it would drop as belonging elsewhere is missing.
-func open(t *testing.T, b *bench, now []route.Shard) (events map[string]string, containers, largest int) {
+// open reads the stream as a consumer does. It returns the events by call_id, the number of containers, and the size of
+// the largest record. now are the shards that the reader knows: it drops user records that belong to another shard.
+func open(t *testing.T, b *rig, now []route.Shard) (events map[string]string, containers, largest int) {
 	t.Helper()
 	events = map[string]string{}
 	for _, r := range b.stream.records {
@@ -43,7 +43,7 @@ func open(t *testing.T, b *bench, now []route.Shard) (events map[string]string, 
 func TestContainersHoldEveryEvent(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		random := rand.New(rand.NewPCG(9, 9))
-		b := start(t, 4, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, InFlight: 4, ShardRecords: 1000, RecordTTL: time.Minute}, func(b *bench) {
+		b := start(t, 4, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, InFlight: 4, ShardRecords: 1000, RecordTTL: time.Minute}, func(b *rig) {
 			b.stream.refuse = func(string, string) bool { return random.Float64() < 0.3 }
 			b.stream.shards = shards(8) // split, while the router still has the old map
 		})
@@ -73,13 +73,13 @@ func TestContainersHoldEveryEvent(t *testing.T) {
 func TestAFewRecordsTravelAsThemselvesAndLargeOnesToo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, 4, put.Config{Aggregate: true, Linger: 100 * time.Millisecond}, nil)
-		for range 8 { // slower than the containers wait
+		for range 8 { // each alone in its container
 			if err := b.make(1); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(500 * time.Millisecond)
 		}
-		large := put.Record{To: b.router.Next(), Born: time.Now()}
+		large := put.Record{To: b.router.Next(), Created: time.Now()}
 		large.Event.CallID, large.Event.JSON = id(b.made), []byte(strings.Repeat(" ", 60<<10))
 		b.made++
 		if err := errors.Join(b.Put(large), b.finish()); err != nil {
@@ -94,7 +94,7 @@ func TestAFewRecordsTravelAsThemselvesAndLargeOnesToo(t *testing.T) {
 
 func TestTheEventsOfAContainerAreSpilledOneByOne(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		b := start(t, 1, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, RecordTTL: 5 * time.Second}, func(b *bench) {
+		b := start(t, 1, put.Config{Aggregate: true, Linger: 100 * time.Millisecond, RecordTTL: 5 * time.Second}, func(b *rig) {
 			b.stream.refuse = func(string, string) bool { return true }
 		})
 		if err := errors.Join(b.make(500), b.finish()); err != nil {

@@ -5,30 +5,34 @@ import (
 	"time"
 )
 
-// bucket lets pass what a limit per second allows, with a tenth of a second's at once: enough for full batches, hardly a
-// burst. As long as it owes nothing, it lets pass even what is larger than itself, and owes the rest: so the bucket can
-// be small, and a record of any size still passes. In any time t less than t + 0.1 s allow pass, and one record.
+// bucket is a token bucket: it enforces a limit per second. It holds the tokens of a tenth of a second, enough for full
+// batches and hardly a burst.
+//
+// An item may pass while the bucket is not in debt, and then takes its tokens even if that puts the bucket into debt. So
+// an item that is larger than the bucket passes too, and the next ones wait until the debt is paid. In any t seconds
+// the bucket lets pass the tokens of t + 0.1 seconds, and one item more at most.
 type bucket struct {
 	perSecond float64 // 0: no limit
-	level     float64 // below 0: owed
-	at        time.Time
+	tokens    float64 // below 0: debt
+	updated   time.Time
 }
 
-// newBucket returns a full one.
+// newBucket returns a full bucket.
 func newBucket(perSecond int) bucket {
-	return bucket{perSecond: float64(perSecond), level: float64(perSecond) / 10}
+	return bucket{perSecond: float64(perSecond), tokens: float64(perSecond) / 10}
 }
 
-// wait fills the bucket for the time that has passed, and returns how long nothing may pass.
+// wait adds the tokens of the time that has passed, and returns how long the debt will last; 0: there is none.
 func (b *bucket) wait(now time.Time) time.Duration {
 	if b.perSecond == 0 {
 		return 0
 	}
-	if !b.at.IsZero() {
-		b.level = min(b.perSecond/10, b.level+now.Sub(b.at).Seconds()*b.perSecond)
+	if !b.updated.IsZero() {
+		b.tokens = min(b.perSecond/10, b.tokens+now.Sub(b.updated).Seconds()*b.perSecond)
 	}
-	b.at = now
-	return time.Duration(math.Ceil(max(0, -b.level) / b.perSecond * 1e9))
+	b.updated = now
+	return time.Duration(math.Ceil(max(0, -b.tokens) / b.perSecond * 1e9))
 }
 
-func (b *bucket) take(n int) { b.level -= float64(n) }
+// spend takes n tokens.
+func (b *bucket) spend(n int) { b.tokens -= float64(n) }

@@ -3,129 +3,127 @@ package put
 import (
 	"context"
 	"errors"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
-	"github.com/aws/smithy-go"
+
+	"example.com/callevents/producer/ledger"
 )
 
 // callTimeout bounds one PutRecords or PutRecord call. A call that exceeds it has an unknown outcome.
 const callTimeout = 15 * time.Second
 
-// API is what Sender needs of *kinesis.Client. The client must not retry by itself: it would hide attempts whose
-// outcome is unknown, and send again what was put.
+// API is what Sender needs of *kinesis.Client. The client must not retry: it would hide attempts with unknown outcome,
+// and send again what was put.
 type API interface {
 	PutRecords(context.Context, *kinesis.PutRecordsInput, ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error)
 	PutRecord(context.Context, *kinesis.PutRecordInput, ...func(*kinesis.Options)) (*kinesis.PutRecordOutput, error)
 }
 
-// flight is one call, and after landing what came of it.
-type flight struct {
-	units   []*unit
-	oldest  time.Time                     // birth of the oldest record
-	results []types.PutRecordsResultEntry // one per unit; nil if the call failed
-	err     error
+// call is one PutRecords or PutRecord, and after it the outcome of each entry.
+type call struct {
+	entries []*entry
+	oldest  time.Time                     // when the oldest record was created
+	results []types.PutRecordsResultEntry // one for each entry
+	outcome outcome                       // of the entries that are not done
+	err     error                         // why the whole call failed
 }
 
-// call makes the call and returns when its outcome is known, or known to be unknown.
-func (s *Sender) call(ctx context.Context, f *flight) {
+func newCall(entries []*entry) *call {
+	c := &call{entries: entries}
+	for _, e := range entries {
+		c.oldest = earliest(c.oldest, e.created())
+		e.attempts++
+	}
+	return c
+}
+
+// send makes the call and returns when its outcome is known, or known to be unknown.
+func (c *call) send(ctx context.Context, api API, cfg Config) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if s.cfg.StrictOrder {
-		f.results, f.err = s.putRecord(ctx, f.units[0])
+	if cfg.StrictOrder {
+		c.results, c.err = putRecord(ctx, api, cfg, c.entries[0])
 	} else {
-		f.results, f.err = s.putRecords(ctx, f.units)
+		c.results, c.err = putRecords(ctx, api, cfg, c.entries)
 	}
-	if f.err == nil && len(f.results) != len(f.units) {
-		f.err = errors.New("the answer does not have one entry per record")
+	if c.err == nil && len(c.results) != len(c.entries) {
+		c.err = errors.New("the answer does not have one entry per record")
+	}
+	if c.err == nil {
+		c.outcome = refused // an entry with an error code was not put
+		return
+	}
+	c.outcome = classify(c.err)
+	c.results = make([]types.PutRecordsResultEntry, len(c.entries))
+	for i, e := range c.entries {
+		c.results[i].ErrorCode = aws.String(codeOf(c.err))
+		if c.outcome == unknown {
+			e.unknown++
+		}
 	}
 }
 
-func (s *Sender) putRecords(ctx context.Context, units []*unit) ([]types.PutRecordsResultEntry, error) {
-	in := &kinesis.PutRecordsInput{StreamName: s.cfg.streamName(), StreamARN: s.cfg.streamARN(),
-		Records: make([]types.PutRecordsRequestEntry, len(units))}
-	for i, u := range units {
-		in.Records[i] = types.PutRecordsRequestEntry{Data: u.data, PartitionKey: &u.partitionKey, ExplicitHashKey: &u.hashKey}
+// done reports whether entry i was put.
+func (c *call) done(i int) bool {
+	return c.results[i].ErrorCode == nil && c.results[i].SequenceNumber != nil
+}
+
+// failed returns the entries that are not done.
+func (c *call) failed() (entries []*entry) {
+	for i, e := range c.entries {
+		if !c.done(i) {
+			entries = append(entries, e)
+		}
 	}
-	out, err := s.api.PutRecords(ctx, in)
+	return entries
+}
+
+// lines returns the ledger's lines of the entries that are done.
+func (c *call) lines() []ledger.Line {
+	lines := make([]ledger.Line, 0, len(c.entries))
+	for i, e := range c.entries {
+		if !c.done(i) {
+			continue
+		}
+		for _, r := range e.records {
+			lines = append(lines, ledger.Line{CallID: r.Event.CallID, ShardID: aws.ToString(c.results[i].ShardId),
+				SequenceNumber: *c.results[i].SequenceNumber, Unknown: e.unknown})
+		}
+	}
+	return lines
+}
+
+// errorCode is the first error code of the answer; empty: none.
+func (c *call) errorCode() string {
+	for i := range c.results {
+		if code := aws.ToString(c.results[i].ErrorCode); code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+func putRecords(ctx context.Context, api API, cfg Config, entries []*entry) ([]types.PutRecordsResultEntry, error) {
+	in := &kinesis.PutRecordsInput{StreamName: cfg.streamName(), StreamARN: cfg.streamARN(),
+		Records: make([]types.PutRecordsRequestEntry, len(entries))}
+	for i, e := range entries {
+		in.Records[i] = types.PutRecordsRequestEntry{Data: e.data, PartitionKey: &e.partitionKey, ExplicitHashKey: &e.hashKey}
+	}
+	out, err := api.PutRecords(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	return out.Records, nil
 }
 
-func (s *Sender) putRecord(ctx context.Context, u *unit) ([]types.PutRecordsResultEntry, error) {
-	out, err := s.api.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: s.cfg.streamName(), StreamARN: s.cfg.streamARN(),
-		Data: u.data, PartitionKey: &u.partitionKey, ExplicitHashKey: &u.hashKey, SequenceNumberForOrdering: u.shard.last})
+func putRecord(ctx context.Context, api API, cfg Config, e *entry) ([]types.PutRecordsResultEntry, error) {
+	out, err := api.PutRecord(ctx, &kinesis.PutRecordInput{StreamName: cfg.streamName(), StreamARN: cfg.streamARN(),
+		Data: e.data, PartitionKey: &e.partitionKey, ExplicitHashKey: &e.hashKey, SequenceNumberForOrdering: e.queue.last})
 	if err != nil {
 		return nil, err
 	}
 	return []types.PutRecordsResultEntry{{ShardId: out.ShardId, SequenceNumber: out.SequenceNumber}}, nil
-}
-
-// outcome is what a failed call left behind.
-type outcome int
-
-const (
-	refused  outcome = iota // nothing was put; worth another try
-	unknown                 // some or all of it may have been put
-	hopeless                // nothing was put, and no try will be better
-)
-
-// classify judges the error of a whole call.
-func classify(err error) outcome {
-	var connection *net.OpError
-	if errors.As(err, &connection) && connection.Op == "dial" {
-		return refused // no connection came about
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return unknown // no answer: connection lost, timed out
-	}
-	switch api.ErrorCode() {
-	case "AccessDeniedException", "ResourceNotFoundException", "ValidationException", "InvalidArgumentException",
-		"UnrecognizedClientException", "KMSAccessDeniedException", "KMSDisabledException", "KMSNotFoundException":
-		return hopeless
-	}
-	var answer *awshttp.ResponseError
-	if api.ErrorFault() == smithy.FaultServer || (errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError) {
-		return unknown
-	}
-	return refused
-}
-
-// isThrottling tells the errors of a limit from all others.
-func isThrottling(code string) bool {
-	switch code {
-	case "ProvisionedThroughputExceededException", "LimitExceededException", "ThrottlingException", "KMSThrottlingException":
-		return true
-	}
-	return false
-}
-
-func codeOf(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
-func (c Config) streamName() *string {
-	if c.StreamARN != "" {
-		return nil
-	}
-	return aws.String(c.Stream)
-}
-
-func (c Config) streamARN() *string {
-	if c.StreamARN == "" {
-		return nil
-	}
-	return aws.String(c.StreamARN)
 }

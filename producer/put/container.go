@@ -6,38 +6,84 @@ import (
 	"example.com/callevents/shared/kpl"
 )
 
-// containerBytes is the size of a full container; it is the KPL's default. Larger ones save little and make the
-// loss or repetition of one dearer.
+// containerBytes is the size of a full container. It is the KPL's default. Larger ones save little, and more is lost or
+// repeated with one of them.
 const containerBytes = 50 * 1024
 
-// container collects records of one shard for one aggregated record.
+// containers has a container for each shard, in which records wait for others to share one entry.
+type containers struct {
+	linger   time.Duration
+	maxBytes int
+	ofQueue  map[*queue]*container
+	nextDue  time.Time // no container is due before; zero: all are empty
+}
+
+// container collects the records of one shard for one entry.
 type container struct {
+	queue   *queue
 	packer  *kpl.Aggregator
 	records []Record
-	since   time.Time // when the first of them was accepted
+	begun   time.Time // when the first record was added
 }
 
-func newContainer(maxRecordBytes int) *container {
+func newContainers(cfg Config) containers {
 	const longestPartitionKey = 1024 // 256 characters of up to 4 bytes
-	return &container{packer: kpl.NewAggregator(max(0, min(containerBytes, maxRecordBytes-longestPartitionKey)))}
+	return containers{linger: cfg.Linger, maxBytes: max(0, min(containerBytes, cfg.MaxRecordBytes-longestPartitionKey)), ofQueue: map[*queue]*container{}}
 }
 
-// add packs a record and returns the units that are complete by that: the container that had no room for it, and
-// the record itself if no container has.
-//
-// All records of a container carry the explicit hash key of its first. So they belong together to whichever child
-// shard the container reaches after a split; readers drop what belongs elsewhere.
-func (c *container) add(r Record, to *shard, now time.Time) (complete []*unit) {
-	if c.pack(r, now) {
-		return nil
+// add packs a record. It returns the entries that are complete now: the container that had no room for the record, and
+// the record itself if it is too large for any container.
+func (c *containers) add(r Record, to *queue, now time.Time) (complete []*entry) {
+	open := c.ofQueue[to]
+	if open == nil {
+		open = &container{queue: to, packer: kpl.NewAggregator(c.maxBytes)}
+		c.ofQueue[to] = open
 	}
-	complete = c.close(to)
-	if !c.pack(r, now) {
-		complete = append(complete, single(r, to, r.To.ExplicitHashKey))
+	if !open.pack(r, now) {
+		complete = open.close()
+		if !open.pack(r, now) {
+			return append(complete, newEntry(r, to))
+		}
+	}
+	if c.nextDue.IsZero() {
+		c.nextDue = now.Add(c.linger)
 	}
 	return complete
 }
 
+// due closes the containers that have waited for the linger time, or all of them, and returns their entries.
+func (c *containers) due(now time.Time, all bool) (complete []*entry) {
+	if c.nextDue.IsZero() || (now.Before(c.nextDue) && !all) {
+		return nil
+	}
+	c.nextDue = time.Time{}
+	for _, open := range c.ofQueue {
+		if len(open.records) == 0 {
+			continue
+		}
+		if at := open.begun.Add(c.linger); all || !now.Before(at) {
+			complete = append(complete, open.close()...)
+		} else {
+			c.nextDue = earliest(c.nextDue, at)
+		}
+	}
+	return complete
+}
+
+// oldest is when the oldest record was created; zero: there is none.
+func (c *containers) oldest() (created time.Time) {
+	for _, open := range c.ofQueue {
+		if len(open.records) > 0 {
+			created = earliest(created, open.records[0].Created)
+		}
+	}
+	return created
+}
+
+// pack reports false if the container has no room for the record.
+//
+// All records of a container carry the explicit hash key of the first one. So all of them belong to the shard that gets
+// the container, also after a split. Readers drop records of a container that belong to another shard.
 func (c *container) pack(r Record, now time.Time) bool {
 	key := r.To.ExplicitHashKey
 	if len(c.records) > 0 {
@@ -47,21 +93,21 @@ func (c *container) pack(r Record, now time.Time) bool {
 		return false
 	}
 	if len(c.records) == 0 {
-		c.since = now
+		c.begun = now
 	}
 	c.records = append(c.records, r)
 	return true
 }
 
-// close returns what has been collected, if anything, as a unit. A single record travels as itself.
-func (c *container) close(to *shard) []*unit {
+// close returns the records as one entry, and none if there are none. A single record travels without a container.
+func (c *container) close() []*entry {
 	if len(c.records) == 0 {
 		return nil
 	}
-	u := single(c.records[0], to, c.packer.ExplicitHashKey())
+	e := newEntry(c.records[0], c.queue)
 	if data := c.packer.Flush(nil); len(c.records) > 1 {
-		u.data, u.records = data, c.records
+		e.data, e.records = data, c.records
 	}
 	c.records = nil
-	return []*unit{u}
+	return []*entry{e}
 }

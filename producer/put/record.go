@@ -5,38 +5,57 @@ import (
 
 	"example.com/callevents/producer/route"
 	"example.com/callevents/shared/event"
-	"example.com/callevents/shared/hashkey"
 )
 
 // Record is one event on its way to the stream.
 type Record struct {
-	Event event.Event
-	To    route.Destination
-	Born  time.Time // what the record TTL counts from
+	Event   event.Event
+	To      route.Destination
+	Created time.Time // the record TTL counts from here
 }
 
-// unit is what Kinesis counts as one record: an event, or a container of many. Its partition key and explicit
-// hash key stay the same however often it is sent.
-type unit struct {
+// entry is one entry of a PutRecords request, which Kinesis counts as one record. It carries one event, or a container
+// of many. Its partition key and explicit hash key stay the same however often it is sent.
+type entry struct {
 	data         []byte
 	partitionKey string
 	hashKey      string
-	shard        *shard
+	queue        *queue // of the shard that it was routed to
 	mapVersion   uint64
-	records      []Record // oldest first, never empty
+	records      []Record  // oldest first, never empty
+	one          [1]Record // backs records if there is only one
 	attempts     int
-	unknown      int       // attempts that ended without telling whether the unit is in the stream
-	one          [1]Record // what records is of, if there is one
+	unknown      int // attempts with unknown outcome: each may have put the entry
 }
 
-// bytes counts the partition key in, as Kinesis does.
-func (u *unit) bytes() int { return len(u.data) + len(u.partitionKey) }
+// newEntry returns an entry for one record.
+func newEntry(r Record, q *queue) *entry {
+	e := &entry{data: r.Event.JSON, partitionKey: r.Event.CallID, hashKey: r.To.ExplicitHashKey.String(),
+		queue: q, mapVersion: r.To.MapVersion, one: [1]Record{r}}
+	e.records = e.one[:]
+	return e
+}
 
-func (u *unit) born() time.Time { return u.records[0].Born }
+// bytes is the size as Kinesis counts it, partition key included.
+func (e *entry) bytes() int { return len(e.data) + len(e.partitionKey) }
 
-// single returns a record as a unit of its own.
-func single(r Record, to *shard, key hashkey.Key) *unit {
-	u := &unit{data: r.Event.JSON, partitionKey: r.Event.CallID, hashKey: key.String(), shard: to, mapVersion: r.To.MapVersion, one: [1]Record{r}}
-	u.records = u.one[:]
-	return u
+// created is when the oldest record of the entry was created.
+func (e *entry) created() time.Time { return e.records[0].Created }
+
+// eventBytes is the size of the events alone.
+func (e *entry) eventBytes() (bytes int) {
+	for i := range e.records {
+		bytes += len(e.records[i].Event.JSON)
+	}
+	return bytes
+}
+
+// earliest returns the earliest of the times. A zero time counts as none; without any the result is zero.
+func earliest(times ...time.Time) (first time.Time) {
+	for _, t := range times {
+		if first.IsZero() || (!t.IsZero() && t.Before(first)) {
+			first = t
+		}
+	}
+	return first
 }

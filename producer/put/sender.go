@@ -1,22 +1,30 @@
-// Package put gets records into the stream: queued by shard, within the shards' limits, in batches, until each one
-// is acknowledged or given up.
+// Package put gets records into the stream: queued by shard, within the limits of the shards, in batches, until each
+// record is acknowledged or given up.
 //
-// A record's life:
-//
-//	Put -> [container] -> queue of its shard -> batch -> PutRecords -> acknowledged -> ledger
-//	                           ^                             |
-//	                           +-- backoff of the shard <-- refused, or outcome unknown
+//	Put -> [container] -> queue of its shard -> batch -> call -> acknowledged -> ledger
+//	                           ^                          |
+//	                           +-- backoff of the queue <-+ refused, or outcome unknown
 //	                           |
-//	                           +-- older than the record TTL, or the sender is stopped -> spill
+//	                           +-- older than the record TTL, or the sender stopped -> spill
 //
-// What always holds: success is decided per entry of the answer; only what failed is sent again, under its explicit
-// hash key; every record given to Put ends in the ledger or in the spill. A call that ends without an answer may have
-// put its records; they are sent again, so the stream may hold them twice, and they are counted as possible duplicates.
-// If the process dies, the records of the calls in flight may be in the stream without being in the ledger, and what
-// was waiting is in neither.
+// What always holds: the answer is judged entry by entry. Only entries that failed are sent again, under the same
+// explicit hash key. Every record that Put was given ends in the ledger or in the spill. A call without an answer may
+// have put its records. They are sent again, so the stream may have them twice, and they count as possible duplicates.
 //
-// Put queues records, Run does all the rest with them; a mutex is between the two. Calls are made by short-lived
-// goroutines, at most Config.InFlight of them.
+// What a crash leaves behind:
+//
+//	a record was                 the stream has it    the ledger has it    the spill has it
+//	in a container or queue      no                   no                   no: it is lost
+//	in a call                    perhaps              no                   no
+//	acknowledged                 yes                  once Append returned no
+//	given up                     no, or perhaps (1)   no                   once Write returned
+//
+// (1) if one of its attempts had an unknown outcome.
+//
+// Put queues records, and Run does everything else with them. A mutex guards all that they share. Calls are made by
+// short-lived goroutines, at most Config.InFlight of them.
+//
+// The package does not choose the shard of a record, makes no events, and reads no shard map.
 package put
 
 import (
@@ -28,147 +36,224 @@ import (
 
 	"github.com/sirupsen/logrus"
 
-	"example.com/callevents/producer/ledger"
-	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/wait"
 )
 
-// ErrStopped is Put's error once Run has returned.
+// ErrStopped is Put's error after Run has returned.
 var ErrStopped = errors.New("the sender has stopped")
 
-// Config of a sender. Only Stream or StreamARN is required.
-type Config struct {
-	Stream         string
-	StreamARN      string        // instead of Stream
-	Linger         time.Duration // how long a call, and a container, may wait for more records; 0: not at all
-	InFlight       int           // PutRecords calls at once; 0: 1
-	ShardRecords   int           // per second and shard; 0: no limit
-	ShardBytes     int           // per second and shard, partition keys counted in; 0: no limit
-	MaxRecordBytes int           // size of the largest record, partition key counted in
-	RecordTTL      time.Duration // from a record's birth until it is given up; 0: never
-	BlockAfter     time.Duration // accept nothing while the oldest unsent record is older; 0: accept
-	Aggregate      bool          // many records in one, in the format of the KPL
-	// StrictOrder puts one record at a time to each shard, by PutRecord, so that a shard has its records in the order
-	// they were given to Put, also where a record is resent; what is spilled loses its place. Not with Aggregate.
-	StrictOrder bool
-}
+// forever is how long Run waits if time alone changes nothing.
+const forever = time.Hour
 
-// Ledger keeps what was acknowledged. Append returns when the entries would survive the end of the process. All
-// records of one container have one sequence number.
-type Ledger interface {
-	Append([]ledger.Entry) error
-}
-
-// Spill keeps what was given up. Write returns when the events are on disk.
-type Spill interface {
-	Write([]event.Event) error
-}
-
-// Misrouted is told the map version of each record that is not on the shard it was routed to. It must not block.
-type Misrouted func(mapVersion uint64)
-
-// Sender is made by NewSender. Put and Close are for one goroutine, Stats for any.
+// Sender sends the records that Put is given. One goroutine may call Put and Close, one Run, any Stats.
 type Sender struct {
 	cfg       Config
-	api       API
-	ledger    Ledger
+	ledger    Ledger // nil: none
 	spill     Spill
 	misrouted Misrouted
 	log       logrus.FieldLogger
+	wakeUp    wait.Signal // wakes Run
 
-	landed chan *flight
-	nudges chan struct{} // tell Run to look; holds one
-
-	mu          sync.Mutex        // of all that follows; Run lets go of it while it waits
-	room        sync.Cond         // Put waits for it
-	untilLook   int               // what may be queued before Run has to look, in shares of a batch
-	oldestSeen  time.Time         // birth of the oldest unsent record at Run's last look; zero: there was none
-	returned    bool              // Run has
-	shards      map[string]*shard // closed ones stay: there are few, and they are small
-	backlog     []*shard          // those with something in their queue
+	mu          sync.Mutex // guards everything below; Run releases it only while it waits
+	room        sync.Cond  // Put waits for it
+	containers  containers
+	backlog     backlog
 	batch       batch
-	closeAt     time.Time // when a container has waited long enough, at the earliest; zero: none is open
-	flights     map[*flight]struct{}
-	unsent      int
-	unsentBytes int
-	draining    bool  // nothing more will come
-	fatal       error // why nothing more is sent
+	calls       calls
+	account     account
+	untilWake   int   // weight that Put may queue before it wakes Run
+	closing     bool  // nothing more will come
+	failure     error // why nothing more is sent; nil: all is well
+	returned    bool  // Run has
 	lastWarning time.Time
-	stats       Stats
 }
 
 // NewSender returns a sender; entries may be nil. It sends nothing before Run.
 func NewSender(cfg Config, api API, entries Ledger, spill Spill, misrouted Misrouted, log logrus.FieldLogger) *Sender {
-	cfg.InFlight = max(1, cfg.InFlight)
 	s := &Sender{
-		cfg: cfg, api: api, ledger: entries, spill: spill, misrouted: misrouted, log: log,
-		landed: make(chan *flight), nudges: make(chan struct{}, 1),
-		shards: map[string]*shard{}, flights: map[*flight]struct{}{}, stats: Stats{PerShard: map[string]uint64{}},
+		cfg: cfg, ledger: entries, spill: spill, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
+		containers: newContainers(cfg), backlog: newBacklog(cfg), calls: newCalls(cfg, api), account: newAccount(cfg),
 	}
 	s.room.L = &s.mu
 	return s
 }
 
-// Close says that nothing more will come: Run returns once all records are settled.
-func (s *Sender) Close() {
-	s.locked(func() { s.draining = true })
-	s.nudge()
+// Put hands over a record. It blocks while too much is unsent. After Run has returned the error is ErrStopped, and the
+// record is in the spill.
+func (s *Sender) Put(r Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for !s.returned && !s.hasRoom() {
+		s.room.Wait()
+	}
+	s.account.accepted(r)
+	if s.returned {
+		s.giveUp([]*entry{newEntry(r, nil)}, reasonStopped)
+		return ErrStopped
+	}
+	to := s.backlog.queue(r.To.ShardID)
+	if !s.cfg.Aggregate {
+		s.enqueue(newEntry(r, to))
+		return nil
+	}
+	first := s.containers.nextDue.IsZero()
+	for _, e := range s.containers.add(r, to, time.Now()) {
+		s.enqueue(e)
+	}
+	if first { // Run does not know yet when a container will be due
+		s.wakeUp.Set()
+	}
+	return nil
 }
 
-// Run sends until Close was called and every record is acknowledged or spilled. It ends early, with everything
-// unacknowledged spilled, when ctx is done and when going on makes no sense: no permission, no such stream, a
-// ledger that cannot be written. The error says why.
+func (s *Sender) hasRoom() bool { return s.failure == nil && !s.account.full() }
+
+// enqueue wakes Run only if there is enough to do. To wake it for each record would cost more than everything else that
+// the sender does.
+func (s *Sender) enqueue(e *entry) {
+	s.backlog.add(e)
+	if s.untilWake -= weight(e); s.untilWake <= 0 {
+		s.wakeUp.Set()
+	}
+}
+
+// Close says that nothing more will come. Run returns once every record is acknowledged or given up.
+func (s *Sender) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = true
+	s.wakeUp.Set()
+}
+
+// Stats returns the figures of this moment.
+func (s *Sender) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.account.snapshot(s.oldest())
+}
+
+// oldest is when the oldest unsent record was created; zero: there is none.
+func (s *Sender) oldest() time.Time {
+	return earliest(s.containers.oldest(), s.backlog.oldest(), s.batch.oldest, s.calls.oldest())
+}
+
+// Run sends until Close was called and every record is acknowledged or spilled. It ends early, and spills everything
+// that is not acknowledged, if ctx ends or if nothing more can be put: no permission, no such stream, a ledger that
+// cannot be written. The error says why.
 func (s *Sender) Run(ctx context.Context) error {
-	defer s.locked(func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() {
 		s.returned = true
 		s.room.Broadcast()
-	})
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for stop := ctx.Done(); ; {
-		wake, finished := s.step(ctx)
-		if finished {
-			return s.fatal
+	}()
+	for {
+		now := time.Now()
+		// Containers that have waited for the linger time join their queues. All of it is in memory: a crash loses it.
+		for _, e := range s.containers.due(now, s.closing) {
+			s.backlog.add(e)
 		}
-		timer.Reset(wake)
-		select {
-		case <-s.nudges:
-		case f := <-s.landed:
-			s.locked(func() { s.settle(f, time.Now()) })
-		case <-timer.C:
-		case <-stop:
-			stop = nil
-			s.locked(func() { s.abandon(fmt.Errorf("put records: %w", context.Cause(ctx))) })
+		// Records that are too old leave the queues for the spill file. After a crash "producer resend" puts them.
+		if s.cfg.RecordTTL > 0 {
+			s.giveUp(s.backlog.expired(now.Add(-s.cfg.RecordTTL)), reasonTTL)
+		}
+		// The others go into calls. After a crash they may be in the stream, and the ledger does not have them.
+		s.startCalls(ctx, now)
+
+		if s.finished() {
+			return s.failure
+		}
+		s.admit()
+		// Put gets in here: wait releases the mutex.
+		ended, stopped := s.wait(ctx, s.nextChange(now))
+		if ended != nil {
+			s.answered(ended, time.Now())
+		}
+		if stopped != nil {
+			s.abandon(fmt.Errorf("put records: %w", stopped))
 		}
 	}
 }
 
-func (s *Sender) locked(f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f()
+// startCalls starts the calls that are due. In strict order these are calls of one entry, one for each shard. Otherwise
+// these are batches that are full or have waited for the linger time.
+func (s *Sender) startCalls(ctx context.Context, now time.Time) {
+	if s.cfg.StrictOrder {
+		for _, e := range s.backlog.nextOfEach(s.calls.room(), now) {
+			e.queue.inCall = true
+			s.account.called(s.calls.start(ctx, []*entry{e}))
+		}
+		return
+	}
+	for {
+		s.backlog.fill(&s.batch, now)
+		nothingToWaitFor := s.closing && s.backlog.empty()
+		due := s.batch.full || nothingToWaitFor || now.Sub(s.batch.begun) >= s.cfg.Linger
+		if len(s.batch.entries) == 0 || !due || s.calls.room() == 0 {
+			return
+		}
+		s.account.called(s.calls.start(ctx, s.batch.entries))
+		s.batch = batch{}
+	}
 }
 
-// step starts the calls that may start now, and says when to look again and whether all is done.
-func (s *Sender) step(ctx context.Context) (wake time.Duration, finished bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := time.Now()
-	if s.fatal == nil {
-		s.expire(now)
-		s.closeContainers(now)
-		if s.cfg.StrictOrder {
-			s.launchInOrder(ctx, now)
-		} else {
-			s.launchBatches(ctx, now)
-		}
+// finished reports whether Run can return. It waits for the calls in flight, also after a failure.
+func (s *Sender) finished() bool {
+	return len(s.calls.inFlight) == 0 && (s.failure != nil || (s.closing && s.account.stats.Unsent == 0))
+}
+
+// admit lets a Put that waits go on if there is room, and sets how much Put may queue before it wakes Run. The first
+// entry of a batch does, since the linger time begins with it. After that Run need not look before the batch can be full.
+func (s *Sender) admit() {
+	switch {
+	case s.batch.full: // the end of a call wakes Run
+		s.untilWake = maxBatchEntries
+	case s.cfg.StrictOrder, len(s.batch.entries) == 0:
+		s.untilWake = 1
+	default:
+		s.untilWake = maxBatchEntries - s.batch.weight
 	}
-	s.untilLook = s.nextLook()
 	if s.cfg.BlockAfter > 0 {
-		s.oldestSeen = s.oldest()
+		s.account.oldest = s.oldest()
 	}
 	if s.hasRoom() {
 		s.room.Signal()
 	}
-	finished = len(s.flights) == 0 && (s.fatal != nil || (s.draining && s.unsent == 0))
-	return s.wakeAfter(now), finished
+}
+
+// nextChange is how long nothing changes by the passing of time alone.
+func (s *Sender) nextChange(now time.Time) time.Duration {
+	next := earliest(s.containers.nextDue, s.backlog.nextExpiry())
+	mayStart := s.calls.room() > 0
+	if mayStart && len(s.batch.entries) > 0 {
+		next = earliest(next, s.batch.begun.Add(s.cfg.Linger))
+	}
+	if !s.batch.full && (mayStart || !s.cfg.StrictOrder) {
+		next = earliest(next, s.backlog.nextReady())
+	}
+	if next.IsZero() {
+		return forever
+	}
+	return max(0, next.Sub(now))
+}
+
+// wait releases the mutex until Run is woken, a call has ended, d is over, or ctx ends. It returns the call, or the cause
+// of the end of ctx. After a failure the end of ctx changes nothing more.
+func (s *Sender) wait(ctx context.Context, d time.Duration) (ended *call, stopped error) {
+	stop := ctx.Done()
+	if s.failure != nil {
+		stop = nil
+	}
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.wakeUp:
+	case ended = <-s.calls.ended:
+	case <-timer.C:
+	case <-stop:
+		stopped = context.Cause(ctx)
+	}
+	return ended, stopped
 }

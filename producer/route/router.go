@@ -1,9 +1,9 @@
-// Package route decides which shard each record goes to: the open shards in turn.
+// Package route chooses the shard of each record: the open shards in turn.
 //
-// What always holds: after any prefix of the records routed with one shard map, the counts of any two shards
-// differ by at most one. A record's explicit hash key is drawn anywhere in its shard's hash key range, so that
-// the halves of a shard that is split later get their share as well. The package is pure: it knows nothing about
-// AWS, and learns of a reshard only from whoever calls [Router.Use].
+// What always holds: after any number of records routed with one shard map, the counts of any two shards differ by at
+// most one. The explicit hash key of a record is random within the hash key range of its shard. So both children of a
+// split get their share of the records, also of those that were routed before the split is known. The package calls
+// nothing in AWS. [Router.Use] gives it the shards.
 package route
 
 import (
@@ -20,11 +20,11 @@ type Shard struct {
 	HashKeys hashkey.Range
 }
 
-// Destination is where one record should go.
+// Destination is the shard of one record.
 type Destination struct {
 	ShardID         string
 	ExplicitHashKey hashkey.Key
-	// MapVersion tells by which shard map this was decided: 1 for the first, one more for each that differed.
+	// MapVersion is the version of the shard map that chose the shard: 1 for the first map, one more for each that differed.
 	MapVersion uint64
 }
 
@@ -37,14 +37,14 @@ type Router struct {
 	version uint64
 }
 
-// New returns a router without shards: call Use before Next. Routers with different seeds start at different
-// shards, so that many producers started at once do not all begin with the first.
+// New returns a router without shards: call Use before Next. Routers with different seeds begin at different shards, so
+// that many producers that start at the same time do not all begin with the first.
 func New(seed uint64) *Router {
 	return &Router{random: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// Use replaces the shard map and reports whether it differs from the one in use. The same map again, in any
-// order, changes nothing, the turn included. There must be at least one shard.
+// Use replaces the shard map and reports whether the new one differs. The same shards in any order change nothing, and
+// the turn goes on. There must be at least one shard.
 func (r *Router) Use(shards []Shard) (changed bool) {
 	sorted := slices.SortedFunc(slices.Values(shards), func(a, b Shard) int { return a.HashKeys.First.Compare(b.HashKeys.First) })
 	r.mu.Lock()
@@ -66,7 +66,7 @@ func (r *Router) Next() Destination {
 	return Destination{shard.ID, shard.HashKeys.Draw(r.random), r.version}
 }
 
-// Version is the version of the shard map in use; 0 before the first.
+// Version is the version of the shard map in use; 0 if there is none yet.
 func (r *Router) Version() uint64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()

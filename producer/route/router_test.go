@@ -26,8 +26,8 @@ func cut(n, first int) []route.Shard {
 	return shards
 }
 
-// A random history of records and reshards: after every single record, the counts since the last change of the
-// map are within one of each other, and the key lies in the range of the shard it was drawn for.
+// A random history of records and reshards. After each record the counts since the last change of the map differ by at
+// most one, and the hash key is in the range of the shard.
 func TestCountsDifferByAtMostOneAfterAnyPrefix(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		router, named := route.New(rapid.Uint64().Draw(t, "seed")), 0
@@ -89,7 +89,7 @@ func TestProducersStartAtDifferentShards(t *testing.T) {
 	}
 }
 
-// Both halves of every shard get keys, so that a split that nobody has noticed yet spreads too.
+// Both halves of every shard get keys, so that records are spread after a split that the router does not know yet.
 func TestKeysSpreadInsideTheShard(t *testing.T) {
 	router, shards, lower := route.New(1), cut(4, 0), 0
 	router.Use(shards)
@@ -108,7 +108,7 @@ func middle(shards []route.Shard, id string) hashkey.Key {
 	return hashkey.FromWords(uint64(i)*(^uint64(0)/4)+^uint64(0)/8, 0)
 }
 
-// What the partition key's hash does with the same records is the reason for this package.
+// This package exists because the hash of a partition key spreads the same records less evenly.
 func TestHashingSpreadsWorse(t *testing.T) {
 	shards, byHash, byTurn := cut(4, 0), map[string]int{}, map[string]int{}
 	router := route.New(1)

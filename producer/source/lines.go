@@ -1,7 +1,7 @@
-// Package source reads events that somebody else made.
+// Package source reads events from a file or a pipe.
 //
-// The input is NDJSON, one event per line; empty lines are passed over. A line that is no event, or is too large for
-// a record, is logged with its number, counted, and passed over as well.
+// The input is NDJSON, one event per line. Empty lines are skipped. A line that is no event, or is too large for a record,
+// is rejected: logged with its number, counted, and skipped. The package changes no event.
 package source
 
 import (
@@ -18,7 +18,7 @@ import (
 	"example.com/callevents/shared/event"
 )
 
-// Lines is a source of events. Next is for one goroutine, Rejected for any.
+// Lines is a source of events. One goroutine may call Run, one Next, any Rejected.
 type Lines struct {
 	in       *bufio.Reader
 	maxBytes int
@@ -29,14 +29,14 @@ type Lines struct {
 	err      error // why events was closed
 }
 
-// NewLines returns a source that reads from in once Run runs. A record has at most maxBytes, its partition key (the
-// call_id) counted in.
+// NewLines returns a source that Run reads from in. A record has at most maxBytes, including its partition key, the
+// call_id.
 func NewLines(in io.Reader, maxBytes int, log logrus.FieldLogger) *Lines {
 	return &Lines{in: bufio.NewReaderSize(in, 64<<10), maxBytes: maxBytes, log: log, events: make(chan event.Event)}
 }
 
-// Run reads until the end of the input or until ctx is done. A read from a terminal or a pipe cannot be interrupted:
-// Run may return only after the next line has come.
+// Run reads until the input or ctx ends. A read from a terminal or a pipe cannot be interrupted: after the end of ctx, Run
+// returns with the next line.
 func (l *Lines) Run(ctx context.Context) {
 	defer close(l.events)
 	for {
@@ -45,7 +45,7 @@ func (l *Lines) Run(ctx context.Context) {
 			e, invalid := l.check(line)
 			if invalid != nil {
 				l.rejected.Add(1)
-				l.log.WithError(invalid).WithField("line", l.number).Error("input line rejected")
+				l.log.WithError(invalid).WithField("line", l.number).Error("input line rejected, it is not put")
 			} else {
 				select {
 				case l.events <- e:
@@ -62,7 +62,7 @@ func (l *Lines) Run(ctx context.Context) {
 	}
 }
 
-// Next returns the next event, io.EOF at the end of the input, and the cause of ctx when ctx is done first.
+// Next returns the next event, io.EOF at the end of the input, or the cause if ctx ends first.
 func (l *Lines) Next(ctx context.Context) (event.Event, error) {
 	if ctx.Err() != nil {
 		return event.Event{}, context.Cause(ctx)
@@ -78,10 +78,10 @@ func (l *Lines) Next(ctx context.Context) (event.Event, error) {
 	}
 }
 
-// Rejected is the number of lines that were no events.
+// Rejected is the number of rejected lines.
 func (l *Lines) Rejected() uint64 { return l.rejected.Load() }
 
-// readLine returns the next line; one that is too large comes back cut, but larger than maxBytes still.
+// readLine returns the next line. A line that is too large is cut, but is still larger than maxBytes.
 func (l *Lines) readLine() (line []byte, err error) {
 	l.number++
 	for {
@@ -101,11 +101,11 @@ func (l *Lines) readLine() (line []byte, err error) {
 func (l *Lines) check(line []byte) (event.Event, error) {
 	line = bytes.TrimSpace(line)
 	if len(line) > l.maxBytes {
-		return event.Event{}, fmt.Errorf("larger than a record may be (%d bytes)", l.maxBytes)
+		return event.Event{}, fmt.Errorf("larger than the largest record (%d bytes)", l.maxBytes)
 	}
 	e, err := event.Parse(line)
 	if err == nil && len(e.JSON)+len(e.CallID) > l.maxBytes {
-		err = fmt.Errorf("%d bytes with its partition key, a record may have %d", len(e.JSON)+len(e.CallID), l.maxBytes)
+		err = fmt.Errorf("%d bytes with its partition key; the largest record has %d", len(e.JSON)+len(e.CallID), l.maxBytes)
 	}
 	return e, err
 }

@@ -18,7 +18,7 @@ import (
 
 func call(id string) string { return fmt.Sprintf(`{"event":{"property":{"call_id":"%s"}}}`, id) }
 
-// read returns the call_ids of all events, the line numbers of all rejections, and how it ended.
+// read returns the call_ids of all events, the numbers of all rejected lines, and the error at the end.
 func read(t *testing.T, in io.Reader, maxBytes int) (ids []string, rejected []any, end error) {
 	t.Helper()
 	log, hook := test.NewNullLogger()

@@ -1,8 +1,8 @@
-// Package spill keeps the events that could not be put, until they are put later.
+// Package spill keeps the events that could not be put, until a resend puts them.
 //
-// The file holds one event per line, as it would have gone over the wire. Any number of producers may append to
-// one file while another process takes it over with [Take]: an event is then either in what was taken, or in the
-// file that replaces it. Nothing is removed but by the taker, once it has put everything.
+// The file holds one event per line, as it would have gone over the wire. Any number of producers may append to one file
+// while another process resends it, see [OpenResend]. An event is then either in the file that is resent, or in the new
+// one. Only the resend removes events, after it has put all of them. A crash before leaves all of them.
 package spill
 
 import (
@@ -16,10 +16,10 @@ import (
 	"example.com/callevents/shared/event"
 )
 
-// File is the place to spill to. It is created with the first event. Safe for concurrent use.
+// File is a spill file. The first Write creates it. Safe for concurrent use.
 type File struct{ path string }
 
-// NewFile returns an error if events could not be spilled to path, now rather than when it matters.
+// NewFile returns the spill file at path. It is an error if its folder cannot be written.
 func NewFile(path string) (*File, error) {
 	probe, err := os.CreateTemp(filepath.Dir(path), ".spill-probe-*")
 	if err != nil {
@@ -31,7 +31,7 @@ func NewFile(path string) (*File, error) {
 	return &File{path}, nil
 }
 
-// Write appends the events and returns when they are on disk. After an error none of them is.
+// Write appends the events and returns when they are on disk. After an error none of them is in the file.
 func (f *File) Write(events []event.Event) error {
 	var lines bytes.Buffer
 	for _, e := range events {
@@ -48,8 +48,8 @@ func (f *File) Write(events []event.Event) error {
 	return nil
 }
 
-// appendAll appends the lines and forces them to disk, or leaves the file as it was. A line that the death of a process
-// has cut short is ended first, so that the next one is no part of it.
+// appendAll appends the lines and forces them to disk, or leaves the file as it was. If a crash has cut the last line
+// short, appendAll ends that line first; otherwise the next event would become part of it.
 func appendAll(file *os.File, lines []byte) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -68,7 +68,7 @@ func appendAll(file *os.File, lines []byte) error {
 	return nil
 }
 
-// lock opens the file and locks it. If somebody took the file over in between, there is a new one to open.
+// lock opens the file and locks it. If a resend has removed the file from its path meanwhile, lock opens the next one.
 func (f *File) lock() (*os.File, error) {
 	for {
 		file, err := os.OpenFile(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)

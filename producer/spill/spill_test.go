@@ -33,58 +33,58 @@ func spilled(t *testing.T, path string, lines ...string) {
 	}
 }
 
-func take(t *testing.T, path string) (*spill.Taken, string) {
+func open(t *testing.T, path string) (*spill.Resend, string) {
 	t.Helper()
-	taken, err := spill.Take(t.Context(), path)
+	resend, err := spill.OpenResend(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(taken)
+	text, err := io.ReadAll(resend)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return taken, string(text)
+	return resend, string(text)
 }
 
-func TestWhatWasSpilledIsTakenOnceAllIsSent(t *testing.T) {
+func TestASpillFileIsRemovedOnceAllIsSent(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spill.ndjson")
 	spilled(t, path, `{"n":1}`, "{\"n\":2}\r\n")
 	spilled(t, path, `{"n":3}`)
-	taken, text := take(t, path)
+	resend, text := open(t, path)
 	if text != "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n" {
-		t.Errorf("took %q", text)
+		t.Errorf("the file has %q", text)
 	}
 	spilled(t, path, `{"n":4}`) // while the others are being sent
-	if err := taken.Close(); err != nil {
-		t.Fatal(err) // the taker died: its work is not lost
+	if err := resend.Close(); err != nil {
+		t.Fatal(err) // the resend died: its events are not lost
 	}
-	again, text := take(t, path)
+	again, text := open(t, path)
 	if !strings.HasSuffix(text, "{\"n\":3}\n") {
-		t.Errorf("the unfinished file was not taken first: %q", text)
+		t.Errorf("the unfinished file did not come first: %q", text)
 	}
 	if err := again.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	last, text := take(t, path)
+	last, text := open(t, path)
 	if text != "{\"n\":4}\n" {
-		t.Errorf("took %q", text)
+		t.Errorf("the file has %q", text)
 	}
 	if err := last.Remove(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := spill.Take(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("took something from nothing: %v", err)
+	if _, err := spill.OpenResend(t.Context(), path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("opened a file that is not there: %v", err)
 	}
 }
 
-func TestATakerThatDiedBetweenItsTwoNamesLeavesNothingTwice(t *testing.T) {
+func TestAResendThatDiedBetweenItsTwoNamesLeavesNothingTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spill.ndjson")
 	spilled(t, path, `{"n":1}`)
 	if err := os.Link(path, path+".sending"); err != nil {
 		t.Fatal(err)
 	}
-	taken, _ := take(t, path)
-	if err := taken.Remove(); err != nil {
+	resend, _ := open(t, path)
+	if err := resend.Remove(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -92,7 +92,7 @@ func TestATakerThatDiedBetweenItsTwoNamesLeavesNothingTwice(t *testing.T) {
 	}
 }
 
-// A write that the disk has no room for leaves nothing, not even a cut line that would spoil the next event.
+// A write that the disk has no room for leaves nothing, not even a cut line: it would spoil the next event.
 func TestAFailedWriteLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spill.ndjson")
 	spilled(t, path, `{"n":1}`)
@@ -114,39 +114,39 @@ func TestAFailedWriteLeavesNothing(t *testing.T) {
 		t.Fatalf("Write beyond the limit: %v; limit restored: %v", err, restored)
 	}
 	spilled(t, path, `{"n":4}`)
-	taken, text := take(t, path)
-	defer taken.Close()
+	resend, text := open(t, path)
+	defer resend.Close()
 	if text != "{\"n\":1}\n{\"n\":4}\n" {
-		t.Errorf("took %q", text)
+		t.Errorf("the file has %q", text)
 	}
 }
 
-// A line that was cut because its process was killed cannot be mended, but the next one is a line of its own.
+// A line that was cut short stays so, but the next one is a line of its own.
 func TestACutLineSpoilsNoOther(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spill.ndjson")
 	if err := os.WriteFile(path, []byte("{\"n\":1}\n{\"n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	spilled(t, path, `{"n":2}`)
-	taken, text := take(t, path)
-	defer taken.Close()
+	resend, text := open(t, path)
+	defer resend.Close()
 	if !strings.HasSuffix(text, "\n{\"n\":2}\n") {
-		t.Errorf("took %q", text)
+		t.Errorf("the file has %q", text)
 	}
 }
 
-func TestTwoTakersDoNotShare(t *testing.T) {
+func TestTwoResendsDoNotShare(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spill.ndjson")
 	spilled(t, path, `{}`)
-	taken, _ := take(t, path)
-	defer taken.Close()
-	if _, err := spill.Take(t.Context(), path); !errors.Is(err, spill.ErrInUse) {
-		t.Errorf("the second taker got %v", err)
+	resend, _ := open(t, path)
+	defer resend.Close()
+	if _, err := spill.OpenResend(t.Context(), path); !errors.Is(err, spill.ErrInUse) {
+		t.Errorf("the second resend got %v", err)
 	}
 }
 
-// Writers and takers at the same time: every event is taken exactly once.
-func TestNothingIsLostBetweenWritersAndTakers(t *testing.T) {
+// Writers and resends at the same time: every event is read exactly once.
+func TestNothingIsLostBetweenWritersAndResends(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "spill.ndjson")
 	const writers, each = 4, 25
 	var all sync.WaitGroup
@@ -163,34 +163,34 @@ func TestNothingIsLostBetweenWritersAndTakers(t *testing.T) {
 	for last := false; !last; {
 		select {
 		case <-finished:
-			last = true // one more round takes what is left
+			last = true // one more round reads the rest
 		default:
 		}
-		taken, err := spill.Take(t.Context(), path)
+		resend, err := spill.OpenResend(t.Context(), path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		for lines := bufio.NewScanner(taken); lines.Scan(); {
+		for lines := bufio.NewScanner(resend); lines.Scan(); {
 			seen[lines.Text()]++
 		}
-		if err := taken.Remove(); err != nil {
+		if err := resend.Remove(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for line, n := range seen {
 		if n != 1 {
-			t.Errorf("%s was taken %d times", line, n)
+			t.Errorf("%s was read %d times", line, n)
 		}
 	}
 	if len(seen) != writers*each {
-		t.Errorf("%d events taken of %d", len(seen), writers*each)
+		t.Errorf("%d events read of %d", len(seen), writers*each)
 	}
 }
 
-func TestAPlaceThatCannotBeWrittenIsRefusedAtOnce(t *testing.T) {
+func TestAFileThatCannotBeWrittenIsAnErrorAtOnce(t *testing.T) {
 	if _, err := spill.NewFile(filepath.Join(t.TempDir(), "absent", "spill.ndjson")); err == nil || !strings.Contains(err.Error(), "cannot be written") {
 		t.Errorf("NewFile in an absent folder: %v", err)
 	}

@@ -9,15 +9,15 @@ type metric struct {
 	value func(Report) float64
 }
 
-// Metrics exposes a report as Prometheus metrics: counted once, by those who do the work.
+// Metrics exposes a report as Prometheus metrics.
 type Metrics struct {
 	report  func() Report
 	metrics []metric
 	shards  *prometheus.Desc
 }
 
-// NewMetrics registers the metrics, all named callevents_producer_*. report must be safe for concurrent use. The
-// only label is shard_id; it takes as many values as the stream has had shards in this run.
+// NewMetrics registers the metrics, all named callevents_producer_*. report must be safe for concurrent use. The only
+// label is shard_id, with one value for each shard that the stream has had during the run.
 func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, error) {
 	name := func(n string) string { return "callevents_producer_" + n }
 	counter := func(n, help string, value func(Report) uint64) metric {
@@ -34,12 +34,12 @@ func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, erro
 			counter("calls_total", "PutRecords and PutRecord calls made.", func(r Report) uint64 { return r.Put.Calls }),
 			counter("failed_calls_total", "Calls that failed as a whole.", func(r Report) uint64 { return r.Put.FailedCalls }),
 			counter("resent_total", "Times that a record was sent again.", func(r Report) uint64 { return r.Put.Resent }),
-			counter("throttled_total", "Times that a record was refused for a limit.", func(r Report) uint64 { return r.Put.Throttled }),
-			counter("possible_duplicates_total", "Records resent after an unknown outcome.", func(r Report) uint64 { return r.Put.PossibleDuplicates }),
+			counter("throttled_total", "Times that a record was refused because of a throughput limit.", func(r Report) uint64 { return r.Put.Throttled }),
+			counter("possible_duplicates_total", "Records that had an attempt with unknown outcome.", func(r Report) uint64 { return r.Put.PossibleDuplicates }),
 			counter("spilled_total", "Records given up and written to the spill file.", func(r Report) uint64 { return r.Put.Spilled }),
-			counter("lost_total", "Records given up that the spill file refused.", func(r Report) uint64 { return r.Put.Lost }),
+			counter("lost_total", "Records given up, and the spill file could not be written.", func(r Report) uint64 { return r.Put.Lost }),
 			counter("rejected_total", "Input lines that were no events.", func(r Report) uint64 { return r.Rejected }),
-			counter("late_total", "Records held up by a stall.", func(r Report) uint64 { return r.Pace.Late }),
+			counter("late_total", "Records more than a second late, because of a stall.", func(r Report) uint64 { return r.Pace.Late }),
 			counter("skipped_total", "Records skipped because of a stall.", func(r Report) uint64 { return r.Pace.Skipped }),
 			gauge("unsent", "Records neither acknowledged nor spilled.", func(r Report) float64 { return float64(r.Put.Unsent) }),
 			gauge("in_flight", "Records in a call.", func(r Report) float64 { return float64(r.Put.InFlight) }),

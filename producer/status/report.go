@@ -1,5 +1,5 @@
-// Package status shows a person how a run is going: a live line on a terminal, log lines elsewhere, metrics and
-// health over HTTP, and the summary at the end. It decides nothing.
+// Package status shows how a run is going: a live line on a terminal or log lines elsewhere, metrics and health over
+// HTTP, and the summary at the end. It only reads figures.
 package status
 
 import (
@@ -23,10 +23,10 @@ type Report struct {
 	Rejected uint64 // input lines that were no events
 }
 
-// Undelivered is the number of events that did not get into the stream; for the spilled ones there is another time.
+// Undelivered is the number of events that this run did not get into the stream. A resend can put the spilled ones.
 func (r Report) Undelivered() uint64 { return r.Put.Spilled + r.Put.Lost + r.Rejected }
 
-// Summary is a finished run, as written by --summary.
+// Summary is a finished run, as --summary writes it.
 type Summary struct {
 	Stream             string            `json:"stream"`
 	Started            time.Time         `json:"started"`
@@ -46,11 +46,11 @@ type Summary struct {
 	Late               uint64            `json:"late"` // more than pace.StallAfter
 	LatestMillis       int64             `json:"latest_ms"`
 	Skipped            uint64            `json:"skipped"`
-	SlowestPutMillis   int64             `json:"slowest_put_ms"`  // from a record's making to its acknowledgement
+	SlowestPutMillis   int64             `json:"slowest_put_ms"`  // from a record's creation to its acknowledgement
 	Error              string            `json:"error,omitempty"` // why the run ended early
 }
 
-// Summarize sums up a run of r.Elapsed that has ended just now; err is why it ended early, or nil.
+// Summarize returns the summary of a run that has just ended; err is why it ended early, or nil.
 func Summarize(stream string, r Report, err error) Summary {
 	s := Summary{
 		Stream: stream, Started: time.Now().Add(-r.Elapsed).UTC(), ElapsedSeconds: r.Elapsed.Seconds(),
@@ -76,11 +76,11 @@ func (s Summary) Print(w io.Writer) error {
 	fmt.Fprintf(t, "possible duplicates\t%d\n", s.PossibleDuplicates)
 	fmt.Fprintf(t, "failures\t%d spilled, %d rejected, %d lost\n", s.Spilled, s.Rejected, s.Lost)
 	millis := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-	fmt.Fprintf(t, "pace\t%d made late, the latest by %s; %d skipped; slowest put %s\n", s.Late, millis(s.LatestMillis), s.Skipped, millis(s.SlowestPutMillis))
+	fmt.Fprintf(t, "pace\t%d late, the latest by %s; %d skipped; slowest put %s\n", s.Late, millis(s.LatestMillis), s.Skipped, millis(s.SlowestPutMillis))
 	return t.Flush()
 }
 
-// line is a run in progress, for a person; rate is that of the last moment.
+// line is one line about a run in progress; rate is the records per second since the last line.
 func line(r Report, rate float64) string {
 	parts := []string{fmt.Sprintf("%.1f/s", rate), fmt.Sprintf("%d records", r.Put.Records), shards(r.Put.PerShard),
 		fmt.Sprintf("%d in flight", r.Put.InFlight), fmt.Sprintf("%d throttled", r.Put.Throttled),
@@ -91,7 +91,7 @@ func line(r Report, rate float64) string {
 	return strings.Join(parts, " | ")
 }
 
-// shards names the count of each shard, or the range of the counts if there are many.
+// shards lists the count of each shard. With many shards it is the range of the counts.
 func shards(counts map[string]uint64) string {
 	inOrder := make([]uint64, 0, len(counts))
 	for _, id := range slices.Sorted(maps.Keys(counts)) {

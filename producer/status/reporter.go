@@ -7,25 +7,25 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// How often a person hears of the run.
+// Time between two reports.
 const (
 	liveInterval = time.Second      // on a terminal
 	logInterval  = 10 * time.Second // elsewhere
 )
 
-// Reporter tells how the run is going until it ends.
+// Reporter reports how a run is going until it ends.
 type Reporter struct {
 	report   func() Report
-	terminal *Terminal // nil: there is none
+	terminal *Terminal // nil: reports go to the log
 	log      logrus.FieldLogger
 }
 
-// NewReporter returns a reporter; report is called from its goroutine.
+// NewReporter returns a reporter. Run calls report; terminal may be nil.
 func NewReporter(report func() Report, terminal *Terminal, log logrus.FieldLogger) *Reporter {
 	return &Reporter{report, terminal, log}
 }
 
-// Run reports until ctx is done, and leaves a clean line.
+// Run reports until ctx ends, and then erases the live line.
 func (r *Reporter) Run(ctx context.Context) {
 	interval := logInterval
 	if r.terminal != nil {
@@ -41,12 +41,12 @@ func (r *Reporter) Run(ctx context.Context) {
 		case <-ticker.C:
 		}
 		now := r.report()
-		r.tell(now, float64(now.Put.Records-before)/interval.Seconds())
+		r.show(now, float64(now.Put.Records-before)/interval.Seconds())
 		before = now.Put.Records
 	}
 }
 
-func (r *Reporter) tell(now Report, rate float64) {
+func (r *Reporter) show(now Report, rate float64) {
 	if r.terminal != nil {
 		r.terminal.Show(line(now, rate))
 		return

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Terminal keeps one live line below everything else that is written to it. Safe for concurrent use.
+// Terminal keeps one live line below everything else on it. Safe for concurrent use.
 type Terminal struct {
 	mu   sync.Mutex
 	out  io.Writer
@@ -16,7 +16,7 @@ type Terminal struct {
 	live string
 }
 
-// NewTerminal returns nil if f is no terminal.
+// NewTerminal returns the terminal f, or nil if f is none.
 func NewTerminal(f *os.File) *Terminal {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
@@ -25,7 +25,7 @@ func NewTerminal(f *os.File) *Terminal {
 	return TerminalOf(f, int(size.Col))
 }
 
-// TerminalOf returns the terminal behind out, which has that many columns.
+// TerminalOf returns a terminal of cols columns that writes to out.
 func TerminalOf(out io.Writer, cols int) *Terminal {
 	if cols < 2 {
 		cols = 80
@@ -35,7 +35,7 @@ func TerminalOf(out io.Writer, cols int) *Terminal {
 
 const eraseLine = "\r\x1b[K"
 
-// Write writes p, which should end with a new line, above the live line.
+// Write writes p above the live line. p should end with a new line.
 func (t *Terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -52,7 +52,7 @@ func (t *Terminal) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Show replaces the live line, cut to the width of the terminal; "" removes it. What cannot be shown is not shown.
+// Show replaces the live line and cuts it to the width of the terminal; "" removes it. Write errors are ignored.
 func (t *Terminal) Show(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -9,13 +9,13 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// DistributesItself reports whether an on-demand stream is set to AUTO record distribution: it then ignores
-// explicit hash keys, and no producer can decide which shard a record goes to.
+// DistributesItself reports whether an on-demand stream has the record distribution AUTO. It then ignores explicit hash
+// keys, and no producer can choose the shard of a record.
 func DistributesItself(found *types.StreamDescriptionSummary) bool {
 	return found.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
 }
 
-// reportDifferences logs what is not as wanted; nothing is changed.
+// reportDifferences logs each setting that is not as wanted.
 func (m *Manager) reportDifferences(ctx context.Context, found *types.StreamDescriptionSummary) {
 	onDemand := found.StreamModeDetails != nil && found.StreamModeDetails.StreamMode == types.StreamModeOnDemand
 	m.differ("mode", onDemand != m.wanted.OnDemand, mode(m.wanted.OnDemand), mode(onDemand))
@@ -29,8 +29,8 @@ func (m *Manager) reportDifferences(ctx context.Context, found *types.StreamDesc
 		m.reportTags(ctx)
 	}
 	if DistributesItself(found) {
-		m.log.Warn("the stream distributes records itself (AUTO) and ignores explicit hash keys: the spread over shards is not ours; " +
-			"set its record distribution to USER_PARTITION_KEY for an exact one")
+		m.log.Warn("stream ignores explicit hash keys (record distribution AUTO), the spread over the shards is not exact; " +
+			"set its record distribution to USER_PARTITION_KEY")
 	}
 }
 
@@ -38,7 +38,7 @@ func (m *Manager) reportTags(ctx context.Context) {
 	name, arn := m.address()
 	out, err := m.api.ListTagsForStream(ctx, &kinesis.ListTagsForStreamInput{StreamName: name, StreamARN: arn})
 	if err != nil {
-		m.log.WithError(err).Warn("the stream's tags cannot be compared")
+		m.log.WithError(err).Warn("tags of the stream not read, they are not compared")
 		return
 	}
 	tags := map[string]string{}
@@ -53,7 +53,7 @@ func (m *Manager) reportTags(ctx context.Context) {
 
 func (m *Manager) differ(setting string, differs bool, wanted, has any) {
 	if differs {
-		m.log.WithFields(logrus.Fields{"setting": setting, "wanted": wanted, "is": has}).Warn("the stream differs and is used as it is")
+		m.log.WithFields(logrus.Fields{"setting": setting, "wanted": wanted, "is": has}).Warn("stream setting differs, the stream is used as it is")
 	}
 }
 

@@ -23,7 +23,7 @@ type account struct {
 	stream   *types.StreamDescriptionSummary // nil: there is none
 	statuses []types.StreamStatus            // of the next descriptions; the last one stays
 	status   types.StreamStatus              // of the last description
-	shards   [][]types.Shard                 // pages
+	shards   [][]types.Shard                 // of each answer of ListShards
 	tags     []types.Tag
 	deny     map[string]bool // operations
 	raced    bool            // somebody else creates the stream first
@@ -96,18 +96,18 @@ func (a *account) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ .
 	if err := a.called("ListShards"); err != nil {
 		return nil, err
 	}
-	page := 0
+	answer := 0
 	if in.NextToken != nil {
 		if in.StreamName != nil {
 			return nil, errors.New("a name next to a token")
 		}
-		if _, err := fmt.Sscan(*in.NextToken, &page); err != nil {
+		if _, err := fmt.Sscan(*in.NextToken, &answer); err != nil {
 			return nil, err
 		}
 	}
-	out := &kinesis.ListShardsOutput{Shards: a.shards[page]}
-	if page+1 < len(a.shards) {
-		out.NextToken = aws.String(fmt.Sprint(page + 1))
+	out := &kinesis.ListShardsOutput{Shards: a.shards[answer]}
+	if answer+1 < len(a.shards) {
+		out.NextToken = aws.String(fmt.Sprint(answer + 1))
 	}
 	return out, nil
 }

@@ -1,8 +1,7 @@
-// Package stream looks after the data stream: it makes sure that there is one, and keeps the map of its open
-// shards up to date.
+// Package stream makes sure that the data stream exists, and keeps the map of its open shards up to date.
 //
-// A stream that is absent is created as wanted. A stream that exists is used as it is and never changed; what
-// differs from what was wanted is logged. The package puts no records.
+// If the stream is absent, it is created as wanted. If it exists, it is used as it is and never changed; every difference
+// from what is wanted is logged. The package puts no records.
 package stream
 
 import (
@@ -17,18 +16,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/smithy-go"
 	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/wait"
 )
 
-// WaitTimeout is how long Ensure waits for ACTIVE in all. AWS needs seconds for a few shards, a minute or two for
-// hundreds or for encryption.
+// WaitTimeout is how long Ensure waits in all until the stream is ACTIVE. AWS needs seconds for a few shards, and a minute
+// or two for hundreds of shards or for encryption.
 const WaitTimeout = 5 * time.Minute
 
-// Pauses between two descriptions of a stream that is not ready, from the first to the longest. The API allows
-// 20 DescribeStreamSummary calls per second and account.
-const (
-	firstPoll   = 100 * time.Millisecond
-	longestPoll = 2 * time.Second
-)
+// Pauses between two descriptions of a stream that is not ready. The API allows 20 DescribeStreamSummary calls per second
+// and account.
+var polls = wait.Backoff{First: 100 * time.Millisecond, Last: 2 * time.Second}
 
 // API is what Manager needs of *kinesis.Client.
 type API interface {
@@ -40,8 +38,8 @@ type API interface {
 	StartStreamEncryption(context.Context, *kinesis.StartStreamEncryptionInput, ...func(*kinesis.Options)) (*kinesis.StartStreamEncryptionOutput, error)
 }
 
-// Wanted describes the stream. Only Name or ARN is required; an ARN, which may be of another account, comes before the
-// name, and with it an absent stream is an error. Zero values of the rest mean: as AWS has it, and no difference is reported.
+// Wanted describes the stream. Only Name or ARN is required. With an ARN the name does not matter: the stream may belong
+// to another account, and it must exist. A zero value of the others means: AWS's default, and any difference is accepted.
 type Wanted struct {
 	Name, ARN      string
 	Shards         int32 // of a provisioned stream that is created; required unless OnDemand
@@ -55,20 +53,20 @@ type Wanted struct {
 type Manager struct {
 	api    API
 	wanted Wanted
-	called string // for people: the ARN or the name
+	id     string // the ARN or the name, for logs and errors
 	log    logrus.FieldLogger
 }
 
-// NewManager returns a manager that does nothing until asked.
+// NewManager returns a manager. It calls nothing before Ensure or Shards.
 func NewManager(api API, wanted Wanted, log logrus.FieldLogger) *Manager {
-	called := wanted.Name
+	id := wanted.Name
 	if wanted.ARN != "" {
-		called = wanted.ARN
+		id = wanted.ARN
 	}
-	return &Manager{api, wanted, called, log.WithField("stream", called)}
+	return &Manager{api, wanted, id, log.WithField("stream", id)}
 }
 
-// Ensure returns the description of the ACTIVE stream, which it has created if it was absent. It gives up after
+// Ensure creates the stream if it is absent, waits until it is ACTIVE, and returns its description. It fails after
 // WaitTimeout, and at once if the stream is being deleted or a permission is missing.
 func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, WaitTimeout, fmt.Errorf("stream not ACTIVE after %s", WaitTimeout))
@@ -95,10 +93,10 @@ func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, 
 	return found, nil
 }
 
-// create reports false if somebody else is creating the stream right now.
+// create creates the stream. It reports false if somebody else is creating it right now.
 func (m *Manager) create(ctx context.Context) (created bool, err error) {
 	if m.wanted.ARN != "" {
-		return false, fmt.Errorf("stream %s does not exist; it can only be created in its own account, by name", m.wanted.ARN)
+		return false, fmt.Errorf("stream %s does not exist; only its own account can create it, by name", m.wanted.ARN)
 	}
 	in := &kinesis.CreateStreamInput{StreamName: &m.wanted.Name, Tags: m.wanted.Tags}
 	if m.wanted.OnDemand {
@@ -118,8 +116,8 @@ func (m *Manager) create(ctx context.Context) (created bool, err error) {
 	return true, nil
 }
 
-// finish gives a stream that we have just created what CreateStream cannot. Dying here leaves a stream without
-// it, which the next run reports as a difference.
+// finish sets what CreateStream cannot set, on a stream that we have just created. A crash leaves a stream without these
+// settings; the next run logs them as differences.
 func (m *Manager) finish(ctx context.Context, found *types.StreamDescriptionSummary) (*types.StreamDescriptionSummary, error) {
 	if m.wanted.RetentionHours > aws.ToInt32(found.RetentionPeriodHours) {
 		in := &kinesis.IncreaseStreamRetentionPeriodInput{StreamName: &m.wanted.Name, RetentionPeriodHours: &m.wanted.RetentionHours}
@@ -139,7 +137,7 @@ func (m *Manager) finish(ctx context.Context, found *types.StreamDescriptionSumm
 	return m.untilReadyAgain(ctx, orUpdating)
 }
 
-// When a stream is ready: UPDATING is good enough to put records, but not to change anything else.
+// The states in which a stream is ready. While it is UPDATING it takes records, but no further change.
 var (
 	activeOnly = []types.StreamStatus{types.StreamStatusActive}
 	orUpdating = []types.StreamStatus{types.StreamStatusActive, types.StreamStatusUpdating}
@@ -150,10 +148,10 @@ func (m *Manager) untilReadyAgain(ctx context.Context, ready []types.StreamStatu
 	return m.untilReady(ctx, found, err, ready)
 }
 
-// untilReady describes the stream again and again. A stream that was just created may be unknown to the first
-// descriptions.
+// untilReady describes the stream again until it is ready. found and err are the first description. A stream that was
+// just created may still be unknown.
 func (m *Manager) untilReady(ctx context.Context, found *types.StreamDescriptionSummary, err error, ready []types.StreamStatus) (*types.StreamDescriptionSummary, error) {
-	for started, pause := time.Now(), firstPoll; ; pause = min(2*pause, longestPoll) {
+	for started, polled := time.Now(), 1; ; polled++ {
 		var absent *types.ResourceNotFoundException
 		switch {
 		case err != nil && !errors.As(err, &absent):
@@ -162,13 +160,11 @@ func (m *Manager) untilReady(ctx context.Context, found *types.StreamDescription
 		case slices.Contains(ready, found.StreamStatus):
 			return found, nil
 		case found.StreamStatus == types.StreamStatusDeleting:
-			return nil, fmt.Errorf("stream %s is being deleted; try again when it is gone", m.called)
+			return nil, fmt.Errorf("stream %s is being deleted; try again when it is gone", m.id)
 		}
-		m.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Info("waiting for the stream to become active")
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return nil, fmt.Errorf("wait for stream: %w", context.Cause(ctx))
+		m.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Info("stream not active yet, waiting")
+		if err := wait.For(ctx, polls.After(polled)); err != nil {
+			return nil, fmt.Errorf("wait for stream: %w", err)
 		}
 		found, err = m.describe(ctx)
 	}
@@ -183,7 +179,7 @@ func (m *Manager) describe(ctx context.Context) (*types.StreamDescriptionSummary
 	return out.StreamDescriptionSummary, nil
 }
 
-// address is how API calls name the stream: by ARN if there is one, otherwise by name.
+// address returns the name or the ARN of the stream, as API calls want it: exactly one of them.
 func (m *Manager) address() (name, arn *string) {
 	if m.wanted.ARN != "" {
 		return nil, &m.wanted.ARN
@@ -191,11 +187,11 @@ func (m *Manager) address() (name, arn *string) {
 	return &m.wanted.Name, nil
 }
 
-// explain says which permission is missing, if that is what err is about.
+// explain wraps err, and names the permission that is missing if that is the reason.
 func (m *Manager) explain(step, permission string, err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && (api.ErrorCode() == "AccessDeniedException" || api.ErrorCode() == "AccessDenied") {
-		return fmt.Errorf("%s %s: no permission, the credentials in use need %s: %w", step, m.called, permission, err)
+		return fmt.Errorf("%s %s: no permission, the credentials in use need %s: %w", step, m.id, permission, err)
 	}
-	return fmt.Errorf("%s %s: %w", step, m.called, err)
+	return fmt.Errorf("%s %s: %w", step, m.id, err)
 }

@@ -123,7 +123,7 @@ func TestEnsureSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestShardsAreTheOpenOnesOfAllPages(t *testing.T) {
+func TestShardsAreTheOpenOnesOfTheWholeListing(t *testing.T) {
 	a := existing()
 	a.shards = [][]types.Shard{
 		{shard("shardId-0", "0", "99", true), shard("shardId-1", "0", "49", false)},
@@ -137,13 +137,13 @@ func TestShardsAreTheOpenOnesOfAllPages(t *testing.T) {
 }
 
 func TestAListingWithAGapIsNotUsed(t *testing.T) {
-	for name, page := range map[string][]types.Shard{
+	for name, listed := range map[string][]types.Shard{
 		"gap":     {shard("shardId-1", "0", "49", false), shard("shardId-2", "51", "340282366920938463463374607431768211455", false)},
 		"overlap": {shard("shardId-1", "0", "50", false), shard("shardId-2", "50", "340282366920938463463374607431768211455", false)},
 		"none":    nil,
 	} {
 		a := existing()
-		a.shards = [][]types.Shard{page}
+		a.shards = [][]types.Shard{listed}
 		m, _ := manager(a, stream.Wanted{})
 		if open, err := m.Shards(t.Context()); !errors.Is(err, stream.ErrIncomplete) {
 			t.Errorf("%s: Shards = %v, %v", name, open, err)

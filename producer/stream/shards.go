@@ -12,42 +12,36 @@ import (
 
 	"example.com/callevents/producer/route"
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/streams"
 )
 
-// listTimeout bounds one reading of the shard map, all pages together.
+// listTimeout bounds one listing of the shards.
 const listTimeout = 30 * time.Second
 
-// ErrIncomplete is the error of a listing whose open shards do not cover every hash key exactly once: one taken in
-// the middle of a reshard, which will be right a moment later.
+// ErrIncomplete is the error of a listing whose open shards do not cover every hash key exactly once. Kinesis may answer
+// so during a reshard; a moment later the listing is complete.
 var ErrIncomplete = errors.New("open shards do not cover the hash keys exactly once")
 
-// Shards reads the open shards.
+// Shards lists the open shards.
 func (m *Manager) Shards(ctx context.Context) ([]route.Shard, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	name, arn := m.address()
-	in := &kinesis.ListShardsInput{StreamName: name, StreamARN: arn}
+	listed, err := streams.ListShards(ctx, m.api, &kinesis.ListShardsInput{StreamName: name, StreamARN: arn})
+	if err != nil {
+		return nil, m.explain("read shards of", "kinesis:ListShards", err)
+	}
 	var open []route.Shard
 	var ranges []hashkey.Range
-	for {
-		page, err := m.api.ListShards(ctx, in)
+	for _, shard := range listed {
+		if isClosed(shard) {
+			continue
+		}
+		r, err := hashkey.ParseRange(aws.ToString(shard.HashKeyRange.StartingHashKey), aws.ToString(shard.HashKeyRange.EndingHashKey))
 		if err != nil {
-			return nil, m.explain("list shards of", "kinesis:ListShards", err)
+			return nil, fmt.Errorf("list shards: shard %s: %w", aws.ToString(shard.ShardId), err)
 		}
-		for _, shard := range page.Shards {
-			if isClosed(shard) {
-				continue
-			}
-			r, err := hashkey.ParseRange(aws.ToString(shard.HashKeyRange.StartingHashKey), aws.ToString(shard.HashKeyRange.EndingHashKey))
-			if err != nil {
-				return nil, fmt.Errorf("list shards: shard %s: %w", aws.ToString(shard.ShardId), err)
-			}
-			open, ranges = append(open, route.Shard{ID: aws.ToString(shard.ShardId), HashKeys: r}), append(ranges, r)
-		}
-		if page.NextToken == nil {
-			break
-		}
-		in = &kinesis.ListShardsInput{NextToken: page.NextToken} // the API refuses a name next to a token
+		open, ranges = append(open, route.Shard{ID: aws.ToString(shard.ShardId), HashKeys: r}), append(ranges, r)
 	}
 	if err := hashkey.CheckTiling(ranges); err != nil {
 		return nil, fmt.Errorf("list shards: %w: %w", ErrIncomplete, err)

@@ -5,26 +5,29 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/producer/route"
+	"example.com/callevents/shared/wait"
 )
 
-// The shard map is read again every refreshInterval, less up to half of it at random so that many producers do not
-// ask together, and soon after a record came out on an unexpected shard; never more often than minRefresh.
+// The shards are listed again every refreshInterval, less up to half of it at random, so that many producers do not ask
+// at the same time. They are listed sooner after a record came out on an unexpected shard. Two listings are at least
+// minRefresh apart.
 const (
 	refreshInterval = time.Minute
 	minRefresh      = time.Second
 )
 
-// Lister reads the open shards; Manager is one.
+// Lister lists the open shards; Manager is one.
 type Lister interface {
 	Shards(ctx context.Context) ([]route.Shard, error)
 }
 
-// Map is told of every reading; route.Router is one.
+// Map is given every listing; route.Router is one. It must be safe for concurrent use.
 type Map interface {
 	Use(shards []route.Shard) (changed bool)
 	Version() uint64
@@ -32,18 +35,20 @@ type Map interface {
 
 // Watcher keeps a shard map up to date.
 type Watcher struct {
-	lister  Lister
-	shards  Map
-	log     logrus.FieldLogger
-	suspect chan uint64 // map version; holds one: any number of suspicions make one reading
+	lister Lister
+	shards Map
+	log    logrus.FieldLogger
+
+	misrouted   wait.Signal   // records came out on unexpected shards; any number of them make one listing
+	misroutedBy atomic.Uint64 // version of the map that routed the last of them
 }
 
-// NewWatcher returns a watcher that reads nothing until Load or Run.
+// NewWatcher returns a watcher that lists nothing before Load or Run.
 func NewWatcher(lister Lister, shards Map, log logrus.FieldLogger) *Watcher {
-	return &Watcher{lister: lister, shards: shards, log: log, suspect: make(chan uint64, 1)}
+	return &Watcher{lister: lister, shards: shards, log: log, misrouted: wait.NewSignal()}
 }
 
-// Load reads the first map. A listing that is in the middle of a reshard is tried again for a while.
+// Load reads the first map. After an incomplete listing it tries again for listTimeout.
 func (w *Watcher) Load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
@@ -53,33 +58,32 @@ func (w *Watcher) Load(ctx context.Context) error {
 			w.shards.Use(shards)
 			return nil
 		}
-		if !errors.Is(err, ErrIncomplete) || !sleep(ctx, minRefresh) {
+		if !errors.Is(err, ErrIncomplete) || wait.For(ctx, minRefresh) != nil {
 			return fmt.Errorf("read shard map: %w", err)
 		}
 	}
 }
 
-// Misrouted says that a record routed with the map of that version came out on another shard than the map says.
-// A map that has been replaced since is under no suspicion. Safe for concurrent use; never blocks.
+// Misrouted says that a record came out on another shard than the map of that version says. If the map has been replaced
+// since, nothing follows. Safe for concurrent use; it returns at once.
 func (w *Watcher) Misrouted(mapVersion uint64) {
 	if mapVersion < w.shards.Version() {
 		return
 	}
-	select {
-	case w.suspect <- mapVersion:
-	default:
-	}
+	w.misroutedBy.Store(mapVersion)
+	w.misrouted.Set()
 }
 
-// Run reads the map again as told above until ctx is done. A reading that fails leaves the map as it was.
+// Run keeps the map up to date until ctx ends. After a listing that failed the map stays as it was.
 func (w *Watcher) Run(ctx context.Context) {
-	for sleep(ctx, minRefresh) && w.await(ctx, refreshInterval-rand.N(refreshInterval/2)) {
+	for wait.For(ctx, minRefresh) == nil && w.untilNext(ctx) == nil {
 		shards, err := w.lister.Shards(ctx)
+		if ctx.Err() != nil {
+			return
+		}
 		if err != nil {
-			if ctx.Err() == nil {
-				w.log.WithError(err).Warn("shard map not read, the old one stays in use")
-				w.Misrouted(w.shards.Version()) // ask again after minRefresh, not after refreshInterval
-			}
+			w.log.WithError(err).Warn("shards not listed, the old shard map stays in use")
+			w.Misrouted(w.shards.Version()) // try again after minRefresh, not after refreshInterval
 			continue
 		}
 		if w.shards.Use(shards) {
@@ -88,32 +92,16 @@ func (w *Watcher) Run(ctx context.Context) {
 	}
 }
 
-// await ends after d, or as soon as the map in use is under suspicion. It reports false if ctx ended.
-func (w *Watcher) await(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// untilNext waits until the next listing is due: for about refreshInterval, or until the map in use misroutes.
+func (w *Watcher) untilNext(ctx context.Context) error {
+	due := time.Now().Add(refreshInterval - rand.N(refreshInterval/2))
 	for {
-		select {
-		case <-timer.C:
-			return true
-		case version := <-w.suspect:
-			if version >= w.shards.Version() { // not replaced while the suspicion waited
-				return true
-			}
-		case <-ctx.Done():
-			return false
+		if err := w.misrouted.Wait(ctx, time.Until(due)); err != nil {
+			return err
 		}
-	}
-}
-
-// sleep reports false if ctx ended.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
+		outdated := w.misroutedBy.Load() >= w.shards.Version() // otherwise the map was replaced after the signal was set
+		if outdated || !time.Now().Before(due) {
+			return nil
+		}
 	}
 }

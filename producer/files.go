@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"example.com/callevents/producer/ledger"
+	"example.com/callevents/producer/put"
+	"example.com/callevents/producer/spill"
+	"example.com/callevents/producer/status"
+)
+
+func openInput(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return os.Stdin, nil
+	}
+	in, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open input: %w", err)
+	}
+	return in, nil
+}
+
+// outputs are the files that a run writes while it puts events.
+type outputs struct {
+	ledger      put.Ledger // nil: none
+	closeLedger func() error
+	spill       *spill.File
+}
+
+// openOutputs opens the files. A file that cannot be written, the summary too, is an error now and not after hours.
+func openOutputs(cfg *Config) (*outputs, error) {
+	out := &outputs{closeLedger: func() error { return nil }}
+	if cfg.Ledger != "" {
+		file, err := ledger.Open(cfg.Ledger)
+		if err != nil {
+			return nil, err
+		}
+		out.ledger, out.closeLedger = file, file.Close
+	}
+	spilled, err := spill.NewFile(cfg.Spill)
+	if err := errors.Join(err, checkSummary(cfg.Summary)); err != nil {
+		return nil, errors.Join(err, out.closeLedger())
+	}
+	out.spill = spilled
+	return out, nil
+}
+
+func checkSummary(path string) error {
+	if path == "" {
+		return nil
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	return file.Close()
+}
+
+// summarize prints the summary, and writes it to --summary. runErr is why the run ended early, or nil.
+func summarize(cfg *Config, report status.Report, runErr error) error {
+	summary := status.Summarize(cfg.streamID(), report, runErr)
+	if err := summary.Print(os.Stdout); err != nil {
+		return fmt.Errorf("print summary: %w", err)
+	}
+	if cfg.Summary == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(summary, "", "  ")
+	if err == nil {
+		err = os.WriteFile(cfg.Summary, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	return nil
+}

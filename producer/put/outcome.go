@@ -1,0 +1,58 @@
+package put
+
+import (
+	"errors"
+	"net"
+	"net/http"
+
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/smithy-go"
+)
+
+// outcome is what a call that failed has done to the stream.
+type outcome int
+
+const (
+	refused  outcome = iota // nothing was put; another attempt may succeed
+	unknown                 // some or all of it may have been put
+	hopeless                // nothing was put, and no attempt will succeed
+)
+
+// classify judges the error of a whole call.
+func classify(err error) outcome {
+	var connection *net.OpError
+	if errors.As(err, &connection) && connection.Op == "dial" {
+		return refused // there was no connection
+	}
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return unknown // there was no answer: the connection broke, or the call timed out
+	}
+	switch api.ErrorCode() {
+	case "AccessDeniedException", "ResourceNotFoundException", "ValidationException", "InvalidArgumentException",
+		"UnrecognizedClientException", "KMSAccessDeniedException", "KMSDisabledException", "KMSNotFoundException":
+		return hopeless
+	}
+	var answer *awshttp.ResponseError
+	if api.ErrorFault() == smithy.FaultServer || (errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError) {
+		return unknown
+	}
+	return refused
+}
+
+// isThrottling reports whether code is that of a throughput limit.
+func isThrottling(code string) bool {
+	switch code {
+	case "ProvisionedThroughputExceededException", "LimitExceededException", "ThrottlingException", "KMSThrottlingException":
+		return true
+	}
+	return false
+}
+
+func codeOf(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		return api.ErrorCode()
+	}
+	return ""
+}
