@@ -23,6 +23,7 @@ type cluster struct {
 	t      testing.TB
 	table  *memory
 	lease  lease.Config
+	logs   io.Writer                          // of all workers
 	drain  func(shardID string) time.Duration // what a consumer needs between being asked to leave and its release
 	shards shards
 
@@ -75,7 +76,7 @@ func someShards(n int) (list []lease.Shard) {
 func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
 		t: t, table: newMemory(), drain: func(string) time.Duration { return 50 * time.Millisecond },
-		lease:   lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second},
+		lease: lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second}, logs: io.Discard,
 		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, unwatch: make(chan struct{}),
 	}
 	c.shards.list = someShards(n)
@@ -120,7 +121,7 @@ func (c *cluster) start(id string) *testWorker {
 	cfg := c.lease
 	cfg.WorkerID = id
 	log := logrus.New()
-	log.SetOutput(io.Discard)
+	log.SetOutput(c.logs)
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
 	w := &testWorker{id: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
@@ -162,7 +163,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.mu.Unlock()
 	w.done.Go(func() {
 		select {
-		case <-l.Leave():
+		case <-l.Drain():
 			select {
 			case <-time.After(c.drain(l.ShardID())):
 			case <-w.killed.Done():
@@ -248,7 +249,7 @@ func (c *cluster) balanced() bool {
 }
 
 // settled waits until the leases are balanced, and returns the time that it took.
-func (c *cluster) settled(bound time.Duration) (took time.Duration, balanced bool) {
+func (c *cluster) untilBalanced(bound time.Duration) (took time.Duration, balanced bool) {
 	started := time.Now()
 	for !c.balanced() {
 		if time.Since(started) > bound {
@@ -260,9 +261,9 @@ func (c *cluster) settled(bound time.Duration) (took time.Duration, balanced boo
 }
 
 // settle wants it.
-func (c *cluster) settle(bound time.Duration) time.Duration {
+func (c *cluster) wantBalanced(bound time.Duration) time.Duration {
 	c.t.Helper()
-	took, balanced := c.settled(bound)
+	took, balanced := c.untilBalanced(bound)
 	if !balanced {
 		loads, free := c.loads()
 		c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)

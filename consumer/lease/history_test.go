@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/callevents/consumer/lease"
+	"example.com/callevents/shared/sequence"
 )
 
 var errThrottled = errors.New("throttled")
@@ -53,7 +54,7 @@ func TestHistories(t *testing.T) {
 			c.table.disturb(noise(seed, 0.1, 0.05))
 			c.play(rand.New(rand.NewPCG(seed, 1)), steps, pauses)
 			c.table.disturb(nil, nil)
-			if _, balanced := c.settled(5 * time.Minute); !balanced {
+			if _, balanced := c.untilBalanced(5 * time.Minute); !balanced {
 				c.fault("not balanced after 5 minutes")
 			}
 			faults = c.end()
@@ -97,7 +98,7 @@ func (c *cluster) checkpointAll(w *testWorker, i int) {
 		w.done.Go(func() {
 			ctx, cancel := context.WithTimeout(w.killed, 5*time.Second)
 			defer cancel()
-			_ = l.Checkpoint(ctx, fmt.Sprint(1000+i), "2026-01-31")
+			_ = l.Checkpoint(ctx, sequence.Number(fmt.Sprint(1000+i)), "2026-01-31")
 		})
 	}
 }
@@ -121,7 +122,7 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 		c.wrongClocks()
 		c.table.disturb(noise(seed, 0.2, 0.05))
 		report := func(what string) {
-			took := c.settle(3 * time.Minute)
+			took := c.wantBalanced(3 * time.Minute)
 			t.Logf("%s: balanced after %v, %d sync intervals; %d acquisitions so far",
 				what, took, took/c.lease.SyncInterval, c.acquisitions())
 		}

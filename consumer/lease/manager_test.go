@@ -14,7 +14,7 @@ func TestOneWorkerTakesEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 64)
 		c.start("a")
-		t.Logf("64 shards after %v", c.settle(2*time.Second))
+		t.Logf("64 shards after %v", c.wantBalanced(2*time.Second))
 		c.finish()
 	})
 }
@@ -24,11 +24,11 @@ func TestJoiningWorkersAreBalancedWithinAFewSyncIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
-		c.settle(2 * time.Second)
+		c.wantBalanced(2 * time.Second)
 		for _, id := range []string{"b", "c", "d", "e"} { // e stays idle
 			c.start(id)
 			time.Sleep(10 * time.Millisecond)
-			t.Logf("worker %s joined: balanced after %v", id, c.settle(5*time.Second))
+			t.Logf("worker %s joined: balanced after %v", id, c.wantBalanced(5*time.Second))
 		}
 		c.finish()
 	})
@@ -40,13 +40,13 @@ func TestRemainderIsBalancedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 11)
 		c.start("a")
-		c.settle(2 * time.Second)
+		c.wantBalanced(2 * time.Second)
 		for _, id := range []string{"b", "c", "d"} {
 			c.start(id)
 		}
-		t.Logf("three joined: balanced after %v", c.settle(10*time.Second))
+		t.Logf("three joined: balanced after %v", c.wantBalanced(10*time.Second))
 		c.stop(c.workers["b"])
-		t.Logf("one left: balanced after %v", c.settle(10*time.Second))
+		t.Logf("one left: balanced after %v", c.wantBalanced(10*time.Second))
 		c.finish()
 	})
 }
@@ -58,7 +58,7 @@ func TestNoLeaseMovesOnceBalanced(t *testing.T) {
 		for i := range 4 {
 			c.start(fmt.Sprint("w", i))
 		}
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(5 * time.Second)
 		before := c.acquisitions()
 		time.Sleep(10 * time.Minute)
@@ -78,10 +78,10 @@ func TestCrashedWorkerIsReplacedAfterTheLeaseDuration(t *testing.T) {
 			c := newCluster(t, 4)
 			c.start("a")
 			b := c.start("b")
-			c.settle(10 * time.Second)
+			c.wantBalanced(10 * time.Second)
 			time.Sleep(10*time.Second + time.Duration(instant)*200*time.Millisecond)
 			c.crash(b)
-			longest = max(longest, c.settle(25*time.Second))
+			longest = max(longest, c.wantBalanced(25*time.Second))
 			c.finish()
 		})
 	}
@@ -97,10 +97,10 @@ func TestStoppedWorkerIsReplacedAtOnce(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
 		b := c.start("b")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(17 * time.Second)
 		c.stop(b)
-		t.Logf("all shards held again after %v", c.settle(c.lease.Duration/2))
+		t.Logf("all shards held again after %v", c.wantBalanced(c.lease.Duration/2))
 		c.finish()
 	})
 }
@@ -113,7 +113,7 @@ func TestShardsOfAStoppingWorkerAreNotLeftToIt(t *testing.T) {
 		a := c.start("a")
 		c.start("b")
 		c.start("c")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(10 * time.Second)
 		slow := a.manager.Held()[0].ShardID()
 		c.drain = func(shardID string) time.Duration {
@@ -135,7 +135,7 @@ func TestShardsOfAStoppingWorkerAreNotLeftToIt(t *testing.T) {
 			}
 		}
 		c.stop(a)
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		c.finish()
 	})
 }

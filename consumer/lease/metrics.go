@@ -2,7 +2,7 @@ package lease
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// gained and lost reasons are the labels of the metrics and the words in the log.
+// Reasons are the labels of the metrics and stand in the log.
 type (
 	gainedReason string
 	lostReason   string
@@ -13,9 +13,9 @@ const (
 	gainedUnowned  gainedReason = "unowned"     // released by its last owner
 	gainedHandOver gainedReason = "handed_over" // released for our claim
 	gainedExpired  gainedReason = "expired"     // its owner stopped renewing
-	gainedOwn      gainedReason = "own"         // left behind by an acquisition of ours whose answer was lost
+	gainedOwn      gainedReason = "own"         // written by an acquisition of ours whose answer was lost
 	lostReleased   lostReason   = "released"    // drained and given back
-	lostFenced     lostReason   = "fenced"      // somebody else has it
+	lostFenced     lostReason   = "fenced"      // another worker has it, or the table is gone
 	lostUnrenewed  lostReason   = "unrenewed"   // the trust window closed without a successful write
 )
 
@@ -47,9 +47,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		held: prometheus.NewGauge(prometheus.GaugeOpts{Name: "callevents_leases_held", Help: "Leases that this worker holds."}),
 		gained: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_gained_total",
-			Help: "Leases gained, by reason: new, unowned, handed_over, expired, own."}, []string{"reason"}),
+			Help: "Leases acquired, by reason: new, unowned, handed_over, expired, own."}, []string{"reason"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_lost_total",
-			Help: "Leases ended, by reason: released, fenced, unrenewed."}, []string{"reason"}),
+			Help: "Leases released or lost, by reason: released, fenced, unrenewed."}, []string{"reason"}),
 		fenced: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_fenced_writes_total",
 			Help: "Writes to the lease table that were refused because another worker owns the lease."}),
 		shardsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_shards_lost_total",

@@ -27,7 +27,7 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 				if c.table.get("child").Owner != "" {
 					t.Errorf("child taken with %d of 2 parents finished", i)
 				}
-				if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+				if err := l.Finish(t.Context(), ""); err != nil {
 					t.Error(err)
 				}
 				_ = l.Release(t.Context())
@@ -47,10 +47,10 @@ func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		w := c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		c.shards.next = append(someShards(1), lease.Shard{ID: "child", Parents: []string{shardID(0)}})
 		l := w.manager.Held()[0]
-		if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+		if err := l.Finish(t.Context(), ""); err != nil {
 			t.Error(err)
 		}
 		_ = l.Release(t.Context())
@@ -68,7 +68,7 @@ func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
 		c := newCluster(t, 0)
 		c.shards.list = []lease.Shard{{ID: "child", Parents: []string{"gone"}}}
 		c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		c.finish()
 	})
 }
@@ -78,9 +78,9 @@ func TestRowOfALiveShardIsNeverDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		w := c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		for _, l := range w.manager.Held() {
-			_ = l.Checkpoint(t.Context(), lease.ShardEnd, "")
+			_ = l.Finish(t.Context(), "")
 			_ = l.Release(t.Context())
 		}
 		for range 20 {
@@ -159,13 +159,13 @@ func TestDeletedTableIsMadeAgain(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
 		c.start("b")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(10 * time.Second)
 		c.table.mu.Lock()
 		c.table.exists, c.table.rows, c.table.counters = false, map[string]lease.Row{}, map[string]int64{}
 		c.table.mu.Unlock()
 		time.Sleep(7 * time.Second)
-		t.Logf("balanced again %v later", 7*time.Second+c.settle(30*time.Second))
+		t.Logf("balanced again %v later", 7*time.Second+c.wantBalanced(30*time.Second))
 		if row := c.table.get(shardID(0)); row.Owner == "" || !c.balanced() {
 			t.Errorf("first shard's row %+v", row)
 		}
@@ -179,7 +179,7 @@ func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
 		c := newCluster(t, 2)
 		c.table.set(lease.Row{ShardID: shardID(0), Counter: 7, Checkpoint: "1", Claim: "b"}) // released for b
 		c.start("a")
-		t.Logf("taken after %v", c.settle(c.lease.Duration+5*time.Second))
+		t.Logf("taken after %v", c.wantBalanced(c.lease.Duration+5*time.Second))
 		c.finish()
 	})
 }
@@ -191,7 +191,7 @@ func TestRequestsAtRest(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
 		c.start("b")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(time.Minute)
 		before := c.table.total()
 		time.Sleep(10 * time.Minute)

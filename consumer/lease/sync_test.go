@@ -33,7 +33,7 @@ func TestWritesThatHangDoNotKeepAWorkerFromLooking(t *testing.T) {
 					return nil
 				}, nil)
 				a := c.start("a")
-				c.settle(5 * time.Second)
+				c.wantBalanced(5 * time.Second)
 				b := c.start("b")
 				longest := time.Duration(0)
 				for range 60 {
@@ -55,7 +55,7 @@ func TestClaimsOfWorkersThatAreGoneCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		for i := range 4 {
 			if err := c.table.Claim(t.Context(), c.table.get(shardID(i)), "gone"); err != nil {
 				t.Fatal(err)

@@ -41,7 +41,7 @@ func TestTableContract(t *testing.T) {
 
 func newDynamoDB(t testing.TB, name string) *lease.DynamoDB {
 	return lease.NewDynamoDB(testenv.DynamoDBClient(t), name, lease.Application{
-		InitialPosition: lease.TrimHorizon, Stream: "stream", Layouts: []string{"bucket/prefix/"}})
+		InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"bucket/prefix/"}})
 }
 
 func testWrites(t *testing.T, ctx context.Context, table lease.Table) {
@@ -154,7 +154,7 @@ func TestTableThatCannotBeDescribedIsNotCreated(t *testing.T) {
 	defer proxy.Close()
 	proxy.Add(faults.Rule{Operation: "DescribeTable", Times: 3, Fault: faults.JSONError(500, "InternalServerError")}) // all tries
 	table := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(proxy.URL())), testenv.Name(t, "leases"), lease.Application{
-		InitialPosition: lease.TrimHorizon, Stream: "stream", Layouts: []string{"bucket/prefix/"}})
+		InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"bucket/prefix/"}})
 	if err := table.Create(t.Context()); err == nil || proxy.Counts()["CreateTable"] != 0 {
 		t.Errorf("%v, after %v", err, proxy.Counts())
 	}
@@ -181,7 +181,7 @@ func TestInitialPositionIsPinnedByTheFirstStart(t *testing.T) {
 	name := testenv.Name(t, "pin")
 	open := func(position, stream, layout string) (lease.Application, error) {
 		table := lease.NewDynamoDB(testenv.DynamoDBClient(t), name,
-			lease.Application{InitialPosition: position, Stream: stream, Layouts: []string{layout}})
+			lease.Application{InitialPosition: position, Stream: stream, Locations: []string{layout}})
 		err := table.Create(t.Context())
 		return table.Application(), err
 	}
@@ -193,8 +193,8 @@ func TestInitialPositionIsPinnedByTheFirstStart(t *testing.T) {
 	if err != nil || !second.Start().Equal(first) {
 		t.Errorf("second start: %+v, %v; want the position of the first, %v", second, err, first)
 	}
-	if len(second.Layouts) != 2 {
-		t.Errorf("layouts %v: want both", second.Layouts)
+	if len(second.Locations) != 2 {
+		t.Errorf("layouts %v: want both", second.Locations)
 	}
 	if _, err := open(lease.TrimHorizon, "stream/2", "b/two/"); !errors.Is(err, lease.ErrOtherStream) {
 		t.Errorf("start on a recreated stream: %v", err)

@@ -1,8 +1,10 @@
 package lease_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -231,5 +233,30 @@ func TestEndOfALeaseCutsItsRenewalOff(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		c.finish()
+	})
+}
+
+// A renewal falls due while the release is on its way, and waits for it. Seen to fail when the keeper reports that its
+// renewal was cut off.
+func TestReleaseIsNotReportedAsAFailedRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		var logs bytes.Buffer
+		c.logs = &logs
+		w := c.start("a")
+		l := one(t, w)
+		time.Sleep(c.lease.Duration * 4 / 10) // the renewal is due after half of it
+		c.table.disturb(nil, func(_ context.Context, call, _ string) error {
+			if call == "Update" {
+				time.Sleep(c.lease.Duration/4 - 100*time.Millisecond)
+			}
+			return nil
+		})
+		w.manager.Stop()
+		<-l.Done()
+		c.finish()
+		if !strings.Contains(logs.String(), "lease released") || strings.Contains(logs.String(), "level=warning") {
+			t.Errorf("log of a clean stop:\n%s", logs.String())
+		}
 	})
 }
