@@ -21,8 +21,8 @@ import (
 
 var errThrottled = errors.New("throttled")
 
-// noise makes a share of the table's calls fail, before they are applied or after.
-func noise(seed uint64, before, after float64) (refuse, lose hook) {
+// noise makes a share of the table's calls fail: some before they are applied, others after it.
+func noise(seed uint64, before, after float64) (reject, lose hook) {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 0))
 	fails := func(p float64) hook {
@@ -40,7 +40,7 @@ func noise(seed uint64, before, after float64) (refuse, lose hook) {
 
 // Random histories of a few workers: crashes, stops, joins, pauses longer than the lease, claims, checkpoints,
 // throttling and lost answers. After every history the leases are balanced. Seen to fail with a trust window of two lease
-// durations, with leases that expire after half of one, and when Checkpoint writes whatever it is given.
+// durations, with leases that expire after half of one, and when Checkpoint does not compare with what is stored.
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { // which prints how to repeat a history that failed
 		seed := rapid.Uint64().Draw(rt, "noise")

@@ -9,8 +9,8 @@ import (
 	"example.com/callevents/consumer/lease"
 )
 
-// Seen to fail with one lease a look, as the library takes them.
-func TestOneWorkerTakesEverythingAtOnce(t *testing.T) {
+// The library acquires one lease a look. Seen to fail when we do.
+func TestOneWorkerAcquiresEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 64)
 		c.start("a")
@@ -35,7 +35,7 @@ func TestJoiningWorkersAreBalancedWithinAFewSyncIntervals(t *testing.T) {
 }
 
 // The remainder: with 11 shards the library calls 5/2/2/2 balanced. Seen to fail when a worker at the rounded-down share
-// never claims, and when nobody takes more than that share.
+// never claims, and when nobody acquires more than that share.
 func TestRemainderIsBalancedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 11)
@@ -46,7 +46,7 @@ func TestRemainderIsBalancedToo(t *testing.T) {
 		}
 		t.Logf("three joined: balanced after %v", c.wantBalanced(10*time.Second))
 		c.stop(c.workers["b"])
-		t.Logf("one left: balanced after %v", c.wantBalanced(10*time.Second))
+		t.Logf("one stopped: balanced after %v", c.wantBalanced(10*time.Second))
 		c.finish()
 	})
 }
@@ -105,8 +105,8 @@ func TestStoppedWorkerIsReplacedAtOnce(t *testing.T) {
 	})
 }
 
-// One of its shards drains for seconds, the others are free at once. Seen to fail when they are left to the worker that
-// stops, since it still counts, and when that one claims what makes up for them.
+// One of its shards drains for seconds, the others are free at once. Seen to fail when these count as the share of the
+// worker that stops, and when that worker claims others in their place.
 func TestShardsOfAStoppingWorkerAreNotLeftToIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 12)

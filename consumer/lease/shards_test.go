@@ -25,7 +25,7 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 			slices.SortFunc(held, func(a, b *lease.Lease) int { return strings.Compare(a.ShardID(), b.ShardID()) })
 			for i, l := range held {
 				if c.table.get("child").Owner != "" {
-					t.Errorf("child taken with %d of 2 parents finished", i)
+					t.Errorf("child acquired with %d of 2 parents finished", i)
 				}
 				if err := l.Finish(t.Context(), ""); err != nil {
 					t.Error(err)
@@ -41,8 +41,8 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 	}
 }
 
-// Whoever reads a shard to its end lists the stream at once, but the children may be for others to take. Seen to fail
-// when only that worker does.
+// The worker that reads a shard to its end lists the stream at once, but the children may be for others to acquire. Seen
+// to fail when the others do not list it.
 func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -63,7 +63,7 @@ func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
 }
 
 // Seen to fail when a parent that the stream lists no more is waited for.
-func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
+func TestChildOfAParentThatIsGoneIsAcquired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 0)
 		c.shards.list = []lease.Shard{{ID: "child", Parents: []string{"gone"}}}
@@ -117,8 +117,8 @@ func TestRowsOfShardsThatAreGoneAreCleanedUp(t *testing.T) {
 	})
 }
 
-// Seen to fail when expiry goes by LeaseTimeout, when a row without a counter has no version, and when the take clears the
-// checkpoint.
+// Seen to fail when expiry goes by LeaseTimeout, when a row without a counter has no version, and when the acquisition
+// clears the checkpoint.
 func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
@@ -130,7 +130,7 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 			for i := 0; !dead.Load(); i++ {
 				row := c.table.get(shardID(0))
 				if row.Owner != "stock-live" {
-					t.Errorf("a live stock worker's lease was taken: %+v", row)
+					t.Errorf("a live stock worker's lease was acquired: %+v", row)
 					return
 				}
 				row.Timeout = fmt.Sprint(hour(-2), i)
@@ -153,7 +153,8 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 	})
 }
 
-// Seen to fail when the manager only retries its reads, and when it takes what vanished while its owner still relies on it.
+// Seen to fail when the manager only repeats its reads, and when it acquires a lease whose row was deleted while the
+// owner still relies on it.
 func TestDeletedTableIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
@@ -173,13 +174,13 @@ func TestDeletedTableIsMadeAgain(t *testing.T) {
 	})
 }
 
-// b claims and dies before it takes. Seen to fail when a claim is honoured for ever.
+// b claims and dies before it acquires. Seen to fail when a claim is honoured for ever.
 func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.table.set(lease.Row{ShardID: shardID(0), Counter: 7, Checkpoint: "1", Claim: "b"}) // released for b
 		c.start("a")
-		t.Logf("taken after %v", c.wantBalanced(c.lease.Duration+5*time.Second))
+		t.Logf("acquired after %v", c.wantBalanced(c.lease.Duration+5*time.Second))
 		c.finish()
 	})
 }

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// A write whose answer is lost after it was applied is recognized as done. Seen to fail when settle takes a version that
-// has moved for a lost lease, and when it takes it for an error.
-func TestLostAnswersAreSettledByReadingTheRow(t *testing.T) {
+// A write whose answer is lost after it was applied is recognized as done. Seen to fail when a new version of our row
+// counts as a lost lease, and when it counts as an error.
+func TestLostAnswersAreFoundOutByReadingTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		var lost atomic.Int32
@@ -149,7 +149,7 @@ func TestLeaseThatIsBeingReleasedIsNotTrusted(t *testing.T) {
 }
 
 // Seen to fail when a release that is refused is given up: the row still names its last owner, until it expires.
-func TestReleaseIsSettledByReadingTheRow(t *testing.T) {
+func TestOutcomeOfAReleaseIsFoundOutByReadingTheRow(t *testing.T) {
 	for name, late := range map[string]func(c *cluster){
 		"a renewal was applied late": func(c *cluster) { c.renewLate(shardID(0)) },
 		"the release was, and was sent again": func(c *cluster) {
@@ -178,8 +178,8 @@ func TestReleaseIsSettledByReadingTheRow(t *testing.T) {
 	}
 }
 
-// A write hangs, and somebody else has no time to wait for its end. Seen to fail when they wait for it whatever their
-// context says, and when the answer to it moves the trust window of a lease that has ended.
+// A write hangs, and others cannot wait for its end. Seen to fail when they wait for longer than their contexts allow,
+// and when the answer to it moves the trust window of a lease that is done.
 func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -204,7 +204,7 @@ func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 		select {
 		case <-l.Done():
 		default:
-			t.Error("lease goes on after its release")
+			t.Error("lease is not done after its release")
 		}
 		time.Sleep(c.lease.Duration / 4)
 		if !l.Deadline().IsZero() {
@@ -216,7 +216,7 @@ func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 
 // The renewal hangs, the lease is given up without waiting for it, and the worker ends. Seen to fail when the renewal goes on
 // to its own deadline.
-func TestEndOfALeaseCutsItsRenewalOff(t *testing.T) {
+func TestLeaseThatIsDoneCutsItsRenewalOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		w := c.start("a")
