@@ -64,7 +64,7 @@ func (cfg *Config) consume(ctx context.Context, page *page, registry *prometheus
 	if err := table.Create(ctx); err != nil {
 		return err
 	}
-	if store.Former, err = locations(table.Application().Layouts); err != nil {
+	if store.Former, err = locations(table.Application().Locations); err != nil {
 		return err
 	}
 	shards := pipeline.Config{
@@ -110,7 +110,7 @@ func (c *Config) warehouse(workerID string, stream streamInfo) warehouse.Config 
 // application is what this start would pin if it were the first.
 func (c *Config) application(stream streamInfo) lease.Application {
 	pin := lease.Application{InitialPosition: lease.TrimHorizon, Stream: stream.identity,
-		Layouts: []string{warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}.String()}}
+		Locations: []string{warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}.String()}}
 	if start, err := c.startAt(stream.now); err == nil && !start.IsZero() {
 		pin.InitialPosition = start.UTC().Format(time.RFC3339Nano)
 	}

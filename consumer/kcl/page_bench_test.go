@@ -24,6 +24,7 @@ import (
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 )
 
@@ -111,9 +112,10 @@ func (nowhere) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s
 
 type lasting struct{}
 
-func (lasting) Deadline() time.Time                              { return time.Now().Add(time.Hour) }
-func (lasting) Done() <-chan struct{}                            { return nil }
-func (lasting) Checkpoint(context.Context, string, string) error { return nil }
+func (lasting) Deadline() time.Time                                       { return time.Now().Add(time.Hour) }
+func (lasting) Done() <-chan struct{}                                     { return nil }
+func (lasting) Checkpoint(context.Context, sequence.Number, string) error { return nil }
+func (lasting) Finish(context.Context, string) error                      { return nil }
 
 // callEvent is an event as random as real ones: its template is cut at the brackets of the variable values, which
 // have the odd places.

@@ -40,7 +40,7 @@ func newSession(l *lease.Lease, grace time.Duration, log *logrus.Entry) *session
 	s.work, s.read, s.close = work, read, cancelWork
 	go func() {
 		select {
-		case <-l.Leave():
+		case <-l.Drain():
 		case <-work.Done():
 			return
 		}

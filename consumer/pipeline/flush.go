@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
 )
 
 // cause says why a batch ended.
@@ -88,14 +89,14 @@ func (s *Shard) progress(ctx context.Context, link warehouse.Link) error {
 	if link.First.IsZero() {
 		return nil
 	}
-	return s.checkpoint(ctx, link.Last.String(), link.NextDay)
+	return s.checkpoint(ctx, link.Last, link.NextDay)
 }
 
 // checkpoint is the last step, and the only one that may be left out: if we die before it, our successor finds the
 // link by listing.
-func (s *Shard) checkpoint(ctx context.Context, checkpoint, day string) error {
-	if err := s.lease.Checkpoint(ctx, checkpoint, day); err != nil {
-		return s.lost(fmt.Errorf("checkpoint %s: %w", checkpoint, err))
+func (s *Shard) checkpoint(ctx context.Context, at sequence.Number, day string) error {
+	if err := s.lease.Checkpoint(ctx, at, day); err != nil {
+		return s.lost(fmt.Errorf("checkpoint %s: %w", at, err))
 	}
 	return nil
 }

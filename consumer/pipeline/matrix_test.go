@@ -155,9 +155,10 @@ func playFault(t *testing.T, url, bucketName string, rule faults.Rule) {
 // forgetful is a lease that is never lost, and whose row stores nothing.
 type forgetful struct{}
 
-func (forgetful) Deadline() time.Time                              { return time.Now().Add(time.Hour) }
-func (forgetful) Done() <-chan struct{}                            { return nil }
-func (forgetful) Checkpoint(context.Context, string, string) error { return nil }
+func (forgetful) Deadline() time.Time                                       { return time.Now().Add(time.Hour) }
+func (forgetful) Done() <-chan struct{}                                     { return nil }
+func (forgetful) Checkpoint(context.Context, sequence.Number, string) error { return nil }
+func (forgetful) Finish(context.Context, string) error                      { return nil }
 
 func newShard(client warehouse.Client, bucketName, writer string, l pipeline.Lease) *pipeline.Shard {
 	store := warehouse.NewStore(warehouse.Config{

@@ -48,7 +48,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 		`if !complete {`, `if false {`, ""},
 	{"3 the checkpoint comes after the link", "flush.go",
 		`started := time.Now()`, `started := time.Now()
-		_ = s.checkpoint(ctx, s.batch.Last().String(), nextDay)`, ""},
+		_ = s.checkpoint(ctx, s.batch.Last(), nextDay)`, ""},
 	{"4 a shard is resumed at its tip", "shard.go",
 		`if ok && !checkpoint.After(tip.Last) {`, `if ok && false {`, ""},
 	{"4 the tip may lie where a former run wrote", "../warehouse/tip.go",

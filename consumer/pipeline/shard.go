@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,9 +23,11 @@ type Lease interface {
 	Deadline() time.Time
 	// Done is closed when the lease is lost or given up for good: what is held must be discarded.
 	Done() <-chan struct{}
-	// Checkpoint stores a decimal sequence number or SHARD_END, and the day of the next link, fenced by owner and
-	// lease counter and never backwards. Nil: stored. Repeating it is harmless.
-	Checkpoint(ctx context.Context, checkpoint, day string) error
+	// Checkpoint stores a sequence number and the day of the next link, fenced by owner and lease counter and never
+	// backwards. Nil: stored. Repeating it is harmless.
+	Checkpoint(ctx context.Context, at sequence.Number, day string) error
+	// Finish stores SHARD_END as Checkpoint stores a sequence number: the shard was read to its end.
+	Finish(ctx context.Context, day string) error
 }
 
 // ErrLost means that the lease ended while something was under way. What was held is discarded; the next owner
@@ -33,9 +36,6 @@ var ErrLost = errors.New("lease lost, batch discarded")
 
 // ErrRewound means that the shard is not finished after all: another writer's link ended before what was held here.
 var ErrRewound = errors.New("position moved by another writer, read on from there")
-
-// shardEnd is the checkpoint of a shard that was read to its end.
-const shardEnd = "SHARD_END"
 
 // Config is the same for all shards. A limit of zero is no limit; whichever is reached first ends a batch.
 type Config struct {
@@ -291,5 +291,8 @@ func (s *Shard) Finish(ctx context.Context) error {
 	}
 	ctx, cancel := s.whileLeased(ctx)
 	defer cancel()
-	return s.checkpoint(ctx, shardEnd, s.batch.Place().Day)
+	if err := s.lease.Finish(ctx, s.batch.Place().Day); err != nil {
+		return s.lost(fmt.Errorf("finish shard: %w", err))
+	}
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 )
 
@@ -27,7 +28,11 @@ type recorder struct {
 
 func (r *recorder) Deadline() time.Time   { return time.Now().Add(time.Hour) }
 func (r *recorder) Done() <-chan struct{} { return r.done }
-func (r *recorder) Checkpoint(_ context.Context, checkpoint, day string) error {
+func (r *recorder) Checkpoint(_ context.Context, at sequence.Number, day string) error {
+	return r.store(at.String(), day)
+}
+func (r *recorder) Finish(_ context.Context, day string) error { return r.store("SHARD_END", day) }
+func (r *recorder) store(checkpoint, day string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checkpoints = append(r.checkpoints, checkpoint+" "+day)

@@ -62,7 +62,13 @@ func (w *worker) Deadline() time.Time {
 
 func (w *worker) Done() <-chan struct{} { return w.done }
 
-func (w *worker) Checkpoint(ctx context.Context, checkpoint, day string) error {
+func (w *worker) Checkpoint(ctx context.Context, at sequence.Number, day string) error {
+	return w.store(ctx, at.String(), day)
+}
+
+func (w *worker) Finish(ctx context.Context, day string) error { return w.store(ctx, "SHARD_END", day) }
+
+func (w *worker) store(ctx context.Context, checkpoint, day string) error {
 	_, err := w.world.network.send(ctx, w.id, "CHECKPOINT "+checkpoint, func() (any, error) {
 		r := &w.world.row
 		if r.owner != w.id {
