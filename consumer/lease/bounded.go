@@ -2,19 +2,19 @@ package lease
 
 import "context"
 
-// boundedTable is a [Table] whose calls end in time: one that hangs must not hold up what comes after it. Only Create
-// is bounded by its implementation alone, since a new table takes its time.
+// boundedTable is a [Table] whose calls end in time: one that hangs must not hold up what comes after it. Create is the
+// exception, since a new table needs longer; it bounds itself.
 type boundedTable struct {
 	Table
 	cfg Config
 }
 
-// bound gives what is done under the context the time of one call.
+// bound limits ctx to the time of one call.
 func (t boundedTable) bound(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, t.cfg.callTimeout())
 }
 
-// Rows may take the lease duration: it is many calls if the table is large.
+// Rows has the whole lease duration: a large table needs many calls.
 func (t boundedTable) Rows(ctx context.Context) ([]Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.cfg.Duration)
 	defer cancel()

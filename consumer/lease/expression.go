@@ -36,8 +36,8 @@ func (e *expression) expectVersion(seen Row) {
 	e.expect(attrTimeout, seen.Timeout)
 }
 
-// expect takes an attribute that is empty for absent, as decode does: the stock library writes an empty owner when a
-// checkpoint comes after its release.
+// expect wants the attribute to have the value that was seen. An empty attribute is as good as an absent one, as it is to
+// decode: the stock library writes an empty owner when a checkpoint comes after its release.
 func (e *expression) expect(name, value string) {
 	if value == "" {
 		e.conditions = append(e.conditions, "(attribute_not_exists("+e.name(name)+") OR "+e.name(name)+" = "+e.text("")+")")

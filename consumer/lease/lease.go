@@ -23,7 +23,7 @@ type Lease struct {
 	log     *logrus.Entry
 	shardID string
 	since   time.Time          // of the acquisition
-	cancel  context.CancelFunc // ends the keeper, and its call under way
+	cancel  context.CancelFunc // of the keeper's context: also cuts its call off
 
 	writing      chan struct{} // capacity 1, full across a write: the lock of [Lease.write]
 	unknownSince time.Time     // start of the first write to this version of the row whose outcome is unknown; under that lock

@@ -147,8 +147,8 @@ func (m *Manager) hold(row, before Row, started time.Time) *Lease {
 		l.askToDrain("")
 	}
 	m.mu.Unlock()
-	reason := gainReason(before, m.cfg.WorkerID)
-	m.metrics.gained.WithLabelValues(string(reason)).Inc()
+	reason := reasonFor(before, m.cfg.WorkerID)
+	m.metrics.acquired.WithLabelValues(string(reason)).Inc()
 	m.metrics.held.Inc()
 	l.log.WithFields(logrus.Fields{"reason": reason, "from": before.Owner, "lease_counter": row.Counter,
 		"checkpoint": row.Checkpoint, "elapsed_ms": time.Since(started).Milliseconds()}).Info("lease gained")
@@ -178,8 +178,8 @@ func (m *Manager) Stop() {
 	m.wanted.Set()
 }
 
-// Close removes the worker from the table: leases that are left, claims, and its own row. Run has returned before, or
-// is about to. ctx bounds it. What is left undone, expiry repairs.
+// Close removes the worker from the table after Run has returned: its leases, its claims, and its own row. ctx bounds
+// it. What it does not get done expires.
 func (m *Manager) Close(ctx context.Context) error {
 	for _, l := range m.Held() {
 		_ = l.Release(ctx) // its consumer did not get to it
