@@ -151,7 +151,7 @@ func (m *Manager) hold(row, before Row, started time.Time) *Lease {
 	m.metrics.acquired.WithLabelValues(string(reason)).Inc()
 	m.metrics.held.Inc()
 	l.log.WithFields(logrus.Fields{"reason": reason, "from": before.Owner, "lease_counter": row.Counter,
-		"checkpoint": row.Checkpoint, "elapsed_ms": time.Since(started).Milliseconds()}).Info("lease gained")
+		"checkpoint": row.Checkpoint, "elapsed_ms": time.Since(started).Milliseconds()}).Info("lease acquired")
 	m.keepers.Go(func() { l.keep(ctx) })
 	return l
 }
