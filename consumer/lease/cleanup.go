@@ -22,7 +22,8 @@ type cleaner struct {
 }
 
 func newCleaner(cfg Config, table Table, lost prometheus.Counter, log *logrus.Entry) *cleaner {
-	return &cleaner{cfg: cfg, table: table, lost: lost, log: log, absent: map[string]time.Time{}, reported: map[string]bool{}}
+	return &cleaner{cfg: cfg, table: table, lost: lost, log: log,
+		absent: map[string]time.Time{}, reported: map[string]bool{}}
 }
 
 // deletable returns the rows of shards that have been absent from complete listings for two lease durations, and of

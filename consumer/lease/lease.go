@@ -26,7 +26,7 @@ type Lease struct {
 	cancel  context.CancelFunc // of the keeper's context: also cuts its call off
 
 	writing      chan struct{} // capacity 1, full across a write: the lock of [Lease.write]
-	unknownSince time.Time     // start of the first write to this version of the row whose outcome is unknown; under that lock
+	unknownSince time.Time     // start of the first write to this row version with an unknown outcome; under that lock
 
 	mu       sync.Mutex // guards what follows
 	row      Row        // as last written or read; changes only during a write
@@ -103,7 +103,8 @@ func (l *Lease) keep(ctx context.Context) {
 			continue
 		}
 		for err := l.renew(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrLost); err = l.renew(ctx) {
-			l.log.WithError(err).WithField("trusted_until", l.Deadline()).Warn("lease not renewed, trying again while it is trusted")
+			log := l.log.WithError(err).WithField("trusted_until", l.Deadline())
+			log.Warn("lease not renewed, trying again while it is trusted")
 			if !l.pause(ctx) {
 				break
 			}

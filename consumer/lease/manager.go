@@ -28,7 +28,8 @@ type Shards interface {
 }
 
 // Manager holds one worker's leases. [Manager.Run] looks at the table and decides. The consumers of the shards call
-// [Manager.Wanted], [Manager.Acquire] and the methods of [Lease]. All methods are safe for concurrent use.
+// [Manager.Wanted], [Manager.Acquire] and the methods of [Lease]. Run is called once, and Close after it; all other
+// methods are safe for concurrent use.
 type Manager struct {
 	cfg      Config
 	table    boundedTable
