@@ -68,7 +68,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	if err := table.Create(ctx); err != nil {
 		return err
 	}
-	if store.Locations, err = locations(table.Application().Layouts); err != nil {
+	if store.Locations, err = locations(table.Application().Locations); err != nil {
 		return err
 	}
 	shards := pipeline.Config{
@@ -114,7 +114,7 @@ func (c *Config) warehouse(workerID string, stream streamInfo) warehouse.Config 
 // application is what this start would pin if it were the first.
 func (c *Config) application(stream streamInfo) lease.Application {
 	pin := lease.Application{InitialPosition: lease.TrimHorizon, Stream: stream.identity,
-		Layouts: []string{warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}.String()}}
+		Locations: []string{warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}.String()}}
 	if start, err := c.startAt(stream.now); err == nil && !start.IsZero() {
 		pin.InitialPosition = start.UTC().Format(time.RFC3339Nano)
 	}
@@ -128,9 +128,9 @@ func (c *Config) kcl(workerID string, start time.Time) kcl.Config {
 	}
 }
 
-func locations(layouts []string) (at []warehouse.Location, err error) {
-	for _, layout := range layouts {
-		l, err := warehouse.ParseLocation(layout)
+func locations(texts []string) (at []warehouse.Location, err error) {
+	for _, text := range texts {
+		l, err := warehouse.ParseLocation(text)
 		if err != nil {
 			return nil, err
 		}

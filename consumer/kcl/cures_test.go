@@ -124,7 +124,7 @@ func TestQuickStartQuietRest(t *testing.T) {
 		t.Errorf("%d GetRecords in 3 s on 16 idle shards", reads)
 	}
 	for line := range strings.Lines(n.log.String()) {
-		if !strings.Contains(line, "level=debug") && !strings.Contains(line, `"lease gained"`) && !strings.Contains(line, `"shards listed"`) {
+		if !strings.Contains(line, "level=debug") && !strings.Contains(line, `"lease acquired"`) && !strings.Contains(line, `"shards listed"`) {
 			t.Errorf("log line at rest: %s", line)
 		}
 	}

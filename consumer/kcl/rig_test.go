@@ -121,7 +121,7 @@ func (r *rig) run(id string) *node {
 		position = r.start.Format(time.RFC3339Nano)
 	}
 	table := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(r.dynamodb.URL())), r.app,
-		lease.Application{InitialPosition: position, Stream: r.stream, Layouts: []string{location.String()}})
+		lease.Application{InitialPosition: position, Stream: r.stream, Locations: []string{location.String()}})
 	ctx, cancel := context.WithCancel(context.Background())
 	n.cancel = cancel
 	if err := table.Create(ctx); err != nil {

@@ -97,7 +97,7 @@ func TestListingThatLacksAShardCostsNothing(t *testing.T) {
 		switch {
 		case strings.Contains(line, `"lease lost"`):
 			t.Error(line)
-		case strings.Contains(line, `"lease gained"`) && strings.Contains(line, lacking):
+		case strings.Contains(line, `"lease acquired"`) && strings.Contains(line, lacking):
 			gained++
 		}
 	}

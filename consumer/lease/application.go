@@ -18,7 +18,7 @@ const applicationKey = "_application"
 const (
 	attrInitialPosition = "InitialPosition"
 	attrStream          = "Stream"
-	attrLayouts         = "Layouts"
+	attrLocations       = "Layouts" // the name in the tables of the first version, which must be read for ever
 )
 
 // TrimHorizon is the initial position at the oldest record that the stream still holds.
@@ -26,14 +26,14 @@ const TrimHorizon = "TRIM_HORIZON"
 
 // Application is what the first start of an application pins for all later ones.
 type Application struct {
-	// InitialPosition is [TrimHorizon] or a time (RFC 3339): where a shard without a checkpoint and without a link
-	// starts. LATEST never stands here: it becomes the time of the first start, so that nothing that is put
-	// between that start and a shard's first checkpoint is skipped.
+	// InitialPosition is where a shard without a checkpoint and without a link starts: [TrimHorizon] or a time
+	// (RFC 3339). LATEST never stands here. It becomes the time of the first start, so that nothing is skipped that is
+	// put between that start and a shard's first checkpoint.
 	InitialPosition string
 	// Stream is the stream's ARN and creation time. Another stream under the same name has other sequence numbers.
 	Stream string
-	// Layouts are the object prefixes that the application has written under, this one and former ones.
-	Layouts []string
+	// Locations are where the application's objects lie: the present location and all former ones.
+	Locations []string
 }
 
 // Start returns the pinned initial position as a time, or the zero time for [TrimHorizon].
@@ -52,11 +52,11 @@ func (t *DynamoDB) pin(ctx context.Context) error {
 		TableName: &t.name, Key: key(applicationKey), ReturnValues: types.ReturnValueAllNew,
 		UpdateExpression: aws.String("SET #p = if_not_exists(#p, :p), #s = if_not_exists(#s, :s) ADD #l :l"),
 		ExpressionAttributeNames: map[string]string{
-			"#p": attrInitialPosition, "#s": attrStream, "#l": attrLayouts},
+			"#p": attrInitialPosition, "#s": attrStream, "#l": attrLocations},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
 			":p": &types.AttributeValueMemberS{Value: want.InitialPosition},
 			":s": &types.AttributeValueMemberS{Value: want.Stream},
-			":l": &types.AttributeValueMemberSS{Value: want.Layouts}},
+			":l": &types.AttributeValueMemberSS{Value: want.Locations}},
 	})
 	if err != nil {
 		return wrap("pin", applicationKey, err)
@@ -68,8 +68,8 @@ func (t *DynamoDB) pin(ctx context.Context) error {
 	if v, ok := out.Attributes[attrStream].(*types.AttributeValueMemberS); ok {
 		pinned.Stream = v.Value
 	}
-	if v, ok := out.Attributes[attrLayouts].(*types.AttributeValueMemberSS); ok {
-		pinned.Layouts = slices.Sorted(slices.Values(v.Value))
+	if v, ok := out.Attributes[attrLocations].(*types.AttributeValueMemberSS); ok {
+		pinned.Locations = slices.Sorted(slices.Values(v.Value))
 	}
 	if pinned.Stream != want.Stream {
 		return fmt.Errorf("%w: table %s belongs to %s, this stream is %s; its checkpoints mean nothing here: "+

@@ -6,64 +6,74 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 )
 
-// cleanUp deletes the rows of shards that have been absent from complete listings for two lease durations, and of
-// workers that are long dead. If the table does not answer, the rest comes after the next look.
-func (m *Manager) cleanUp(ctx context.Context, shards []Shard, listed time.Time) {
-	now, grace := time.Now(), 2*m.cfg.Duration
-	for _, o := range m.deletable(shards, listed, now, grace) {
-		entry := m.log.WithFields(logrus.Fields{"shard_id": o.row.ShardID, "checkpoint": o.row.Checkpoint})
-		if !o.row.Finished() && !strings.HasPrefix(o.row.ShardID, workerPrefix) {
-			m.sayLost(o.row.ShardID, entry)
+// cleaner deletes the rows of shards that the stream lists no more, and of workers that are long dead. Its methods are
+// called by one goroutine at a time.
+type cleaner struct {
+	cfg      Config
+	table    Table
+	lost     prometheus.Counter
+	log      *logrus.Entry
+	absent   map[string]time.Time // rows whose shards are not listed, since when
+	reported map[string]bool      // shards whose loss was reported
+}
+
+func newCleaner(cfg Config, table Table, lost prometheus.Counter, log *logrus.Entry) *cleaner {
+	return &cleaner{cfg: cfg, table: table, lost: lost, log: log,
+		absent: map[string]time.Time{}, reported: map[string]bool{}}
+}
+
+// deletable returns the rows of shards that have been absent from complete listings for two lease durations, and of
+// workers that have been silent for as long. listed is when the shards were listed.
+func (c *cleaner) deletable(s *sightings, held holding, shards []Shard, listed, now time.Time) (rows []Row) {
+	isListed, grace := idsOf(shards), 2*c.cfg.Duration
+	for key, o := range s.rows {
+		owned := o.row.Owner != "" && !s.expired(key, now)
+		switch {
+		case key == workerPrefix+c.cfg.WorkerID || isListed[key] || owned || held.has(key):
+			delete(c.absent, key)
+		case strings.HasPrefix(key, workerPrefix):
+			if now.Sub(o.since) > grace {
+				rows = append(rows, o.row)
+			}
+		case c.absent[key].IsZero():
+			c.absent[key] = now
+		case listed.Sub(c.absent[key]) > grace: // a complete listing, made well after the shard was first missed
+			rows = append(rows, o.row)
 		}
-		callCtx, cancel := m.call(ctx)
-		err := m.table.Delete(callCtx, o.row)
-		cancel()
-		if err != nil {
-			entry.WithError(err).Debug("lease row not deleted")
-		} else {
-			entry.Info("lease row of a shard or worker that is gone deleted")
+	}
+	return rows
+}
+
+// delete deletes rows. It stops at the first row for which the table does not answer; the next look finds the rest.
+func (c *cleaner) delete(ctx context.Context, rows []Row) {
+	for _, row := range rows {
+		log := c.log.WithFields(logrus.Fields{"shard_id": row.ShardID, "checkpoint": row.Checkpoint})
+		if !row.Finished() && !strings.HasPrefix(row.ShardID, workerPrefix) {
+			c.reportLost(row.ShardID, log)
 		}
-		if err != nil && !errors.Is(err, ErrRefused) {
+		err := c.table.Delete(ctx, row)
+		if err == nil {
+			log.Info("lease row deleted, its shard or worker is gone")
+			continue
+		}
+		log.WithError(err).Debug("lease row not deleted, its shard or worker is gone")
+		if !errors.Is(err, ErrRefused) {
 			return
 		}
 	}
 }
 
-// sayLost reports data lost to retention, once and loudly: before the row is deleted, since the answer to that may be
-// lost. Workers that find it at the same time all say it.
-func (m *Manager) sayLost(shardID string, entry *logrus.Entry) {
-	if m.lost[shardID] {
+// reportLost reports a shard that was not read to its end, once. That comes before the deletion, whose answer may be
+// lost. If several workers find the shard at the same time, each of them reports it.
+func (c *cleaner) reportLost(shardID string, log *logrus.Entry) {
+	if c.reported[shardID] {
 		return
 	}
-	m.lost[shardID] = true
-	m.metrics.shardsLost.Inc()
-	entry.Error("shard is gone before it was read to its end: records are lost to the stream's retention")
-}
-
-func (m *Manager) deletable(shards []Shard, listed, now time.Time, grace time.Duration) (rows []observation) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	isListed := make(map[string]bool, len(shards))
-	for _, s := range shards {
-		isListed[s.ID] = true
-	}
-	for key, o := range m.seen {
-		owned := o.row.Owner != "" && m.alive(o, now)
-		switch {
-		case key == m.presence.ShardID || isListed[key] || owned || m.held[key] != nil:
-			delete(m.gone, key)
-		case strings.HasPrefix(key, workerPrefix):
-			if now.Sub(o.since) > grace {
-				rows = append(rows, o)
-			}
-		case m.gone[key].IsZero():
-			m.gone[key] = now
-		case listed.Sub(m.gone[key]) > grace: // a complete listing from well after it was first missed
-			rows = append(rows, o)
-		}
-	}
-	return rows
+	c.reported[shardID] = true
+	c.lost.Inc()
+	log.Error("shard is gone before it was read to its end: records are lost to the stream's retention")
 }

@@ -2,7 +2,6 @@ package lease_test
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -17,18 +16,18 @@ import (
 	"example.com/callevents/consumer/lease"
 )
 
-// cluster is a number of workers on one table, each consuming whatever it may acquire. Run it inside a synctest
-// bubble.
+// cluster is a number of workers on one table. Each acquires what its manager wants. It lives inside a synctest bubble.
 type cluster struct {
 	t      testing.TB
 	table  *memory
 	lease  lease.Config
-	drain  func(shardID string) time.Duration // what a consumer needs between being asked to leave and its release
+	logs   io.Writer                          // of all workers
+	drain  func(shardID string) time.Duration // how long a consumer drains
 	shards shards
 
 	mu      sync.Mutex
 	workers map[string]*testWorker
-	holding map[string][]*lease.Lease // by shard: leases that were acquired and whose consumers run
+	holding map[string][]*lease.Lease // by shard: the leases whose consumers run
 	moves   int                       // acquisitions
 	faults  []string
 
@@ -36,46 +35,10 @@ type cluster struct {
 	unwatch  chan struct{} // closed by finish
 }
 
-// shards is a fixed list of shards.
-type shards struct {
-	mu   sync.Mutex
-	list []lease.Shard
-	next []lease.Shard // what the next listing would say; nil: the same
-}
-
-func (s *shards) Refresh() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.next != nil {
-		s.list, s.next = s.next, nil
-	}
-}
-
-func (s *shards) List() ([]lease.Shard, time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.list, time.Now()
-}
-
-func (s *shards) set(list []lease.Shard) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.list = list
-}
-
-func shardID(i int) string { return fmt.Sprintf("shardId-%012d", i) }
-
-func someShards(n int) (list []lease.Shard) {
-	for i := range n {
-		list = append(list, lease.Shard{ID: shardID(i)})
-	}
-	return list
-}
-
 func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
 		t: t, table: newMemory(), drain: func(string) time.Duration { return 50 * time.Millisecond },
-		lease:   lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second},
+		lease: lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second}, logs: io.Discard,
 		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, unwatch: make(chan struct{}),
 	}
 	c.shards.list = someShards(n)
@@ -83,44 +46,12 @@ func newCluster(t testing.TB, n int) *cluster {
 	return c
 }
 
-type testWorker struct {
-	id      string
-	manager *lease.Manager
-	cancel  context.CancelFunc
-	killed  context.Context
-	kill    context.CancelFunc
-	done    sync.WaitGroup
-	table   *door
-
-	registry *prometheus.Registry
-}
-
-// counter returns the sum of a worker's metric over its labels.
-func counter(t *testing.T, w *testWorker, name string) (sum float64) { return labelled(t, w, name, "") }
-
-// labelled sums only what has the label value, if there is one.
-func labelled(t *testing.T, w *testWorker, name, value string) (sum float64) {
-	t.Helper()
-	families, err := w.registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == name && (value == "" || m.GetLabel()[0].GetValue() == value) {
-				sum += m.GetCounter().GetValue()
-			}
-		}
-	}
-	return sum
-}
-
 // start adds a worker, which runs until it is stopped or killed.
 func (c *cluster) start(id string) *testWorker {
 	cfg := c.lease
 	cfg.WorkerID = id
 	log := logrus.New()
-	log.SetOutput(io.Discard)
+	log.SetOutput(c.logs)
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
 	w := &testWorker{id: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
@@ -154,7 +85,7 @@ func (c *cluster) acquire(ctx context.Context, w *testWorker) {
 	}
 }
 
-// consume holds a lease until it should be left.
+// consume holds a lease until it should drain, and then releases it.
 func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.mu.Lock()
 	c.moves++
@@ -176,12 +107,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for i, other := range c.holding[l.ShardID()] {
-			if other == l {
-				c.holding[l.ShardID()] = append(c.holding[l.ShardID()][:i], c.holding[l.ShardID()][i+1:]...)
-				break
-			}
-		}
+		c.holding[l.ShardID()] = slices.DeleteFunc(c.holding[l.ShardID()], func(other *lease.Lease) bool { return other == l })
 	})
 }
 
@@ -217,60 +143,7 @@ func (c *cluster) drop(w *testWorker) {
 	c.mu.Unlock()
 }
 
-// loads returns how many live leases each running worker has, and how many shards nobody has.
-func (c *cluster) loads() (loads map[string]int, free int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	loads = map[string]int{}
-	owned := 0
-	for id, w := range c.workers {
-		loads[id] = 0
-		for _, l := range w.manager.Held() {
-			if time.Now().Before(l.Deadline()) {
-				loads[id]++
-				owned++
-			}
-		}
-	}
-	return loads, len(c.shards.list) - owned
-}
-
-func (c *cluster) balanced() bool {
-	loads, free := c.loads()
-	if free != 0 {
-		return false
-	}
-	least, most := 1<<30, 0
-	for _, n := range loads {
-		least, most = min(least, n), max(most, n)
-	}
-	return most-least <= 1
-}
-
-// settled waits until the leases are balanced, and returns the time that it took.
-func (c *cluster) settled(bound time.Duration) (took time.Duration, balanced bool) {
-	started := time.Now()
-	for !c.balanced() {
-		if time.Since(started) > bound {
-			return bound, false
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return time.Since(started), true
-}
-
-// settle wants it.
-func (c *cluster) settle(bound time.Duration) time.Duration {
-	c.t.Helper()
-	took, balanced := c.settled(bound)
-	if !balanced {
-		loads, free := c.loads()
-		c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)
-	}
-	return took
-}
-
-// running returns all workers, in one order for one history.
+// running returns all workers, sorted: a history that is repeated must meet them in the same order.
 func (c *cluster) running() []*testWorker {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -283,7 +156,7 @@ func (c *cluster) end() []string {
 		w.resume()
 		c.stop(w)
 	}
-	time.Sleep(time.Minute) // leases of crashed workers end
+	time.Sleep(time.Minute) // the leases of crashed workers expire
 	close(c.unwatch)
 	c.watching.Wait()
 	return append(c.faults, c.table.faults...)

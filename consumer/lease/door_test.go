@@ -3,7 +3,6 @@ package lease_test
 import (
 	"context"
 	"sync"
-	"time"
 
 	"example.com/callevents/consumer/lease"
 )
@@ -16,8 +15,8 @@ type door struct {
 	paused chan struct{} // closed when the pause is over; nil: not paused
 }
 
-// pass returns when a call may go through. late is run when the caller has given up on a call that goes through
-// only after the pause: its request was on its way.
+// pass returns when a call may go through. If the caller gives up during the pause, its request is on its way all the
+// same: late is run after the pause.
 func (d *door) pass(ctx context.Context, late func()) error {
 	d.mu.Lock()
 	paused := d.paused
@@ -39,8 +38,7 @@ func (d *door) pass(ctx context.Context, late func()) error {
 	return ctx.Err()
 }
 
-// The reads of a paused worker fail with the rest, but for one row's: a write that hangs while its row can be read is
-// the more dangerous case.
+// Rows hangs like the writes. Row does not: a write that hangs while its row can be read is the more dangerous case.
 func (d *door) Rows(ctx context.Context) ([]lease.Row, error) {
 	if err := d.pass(ctx, func() {}); err != nil {
 		return nil, err
@@ -62,27 +60,4 @@ func (d *door) Claim(ctx context.Context, seen lease.Row, claimant string) error
 		return err
 	}
 	return d.Table.Claim(ctx, seen, claimant)
-}
-
-// pause holds the worker's requests back; resume lets them through, late.
-func (w *testWorker) pause() {
-	w.table.mu.Lock()
-	defer w.table.mu.Unlock()
-	if w.table.paused == nil {
-		w.table.paused = make(chan struct{})
-	}
-}
-
-func (w *testWorker) pauseFor(d time.Duration) {
-	w.pause()
-	time.AfterFunc(d, w.resume)
-}
-
-func (w *testWorker) resume() {
-	w.table.mu.Lock()
-	defer w.table.mu.Unlock()
-	if w.table.paused != nil {
-		close(w.table.paused)
-		w.table.paused = nil
-	}
 }

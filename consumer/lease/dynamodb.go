@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/callevents/shared/wait"
 )
 
 // Bounds of the wait for a new table to become ACTIVE, which takes some 10 s on AWS.
@@ -23,7 +24,7 @@ const (
 type DynamoDB struct {
 	client      *dynamodb.Client
 	name        string
-	application Application // what Create pins; replaced by what is pinned
+	application Application // what Create would pin; after it, what is pinned
 }
 
 // NewDynamoDB returns the table called name. pin is what the first start of the application records for all
@@ -32,8 +33,8 @@ func NewDynamoDB(client *dynamodb.Client, name string, pin Application) *DynamoD
 	return &DynamoDB{client: client, name: name, application: pin}
 }
 
-// Create implements [Table]. Only "not found" leads to a creation: a table that cannot be described for another
-// reason is an error. A table that is being deleted is waited for, and made again.
+// Create implements [Table]. It creates the table only if DynamoDB says that there is none; every other error of
+// DescribeTable is returned. If the table is being deleted, Create waits for that and makes it again.
 func (t *DynamoDB) Create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tableWait)
 	defer cancel()
@@ -51,8 +52,8 @@ func (t *DynamoDB) Create(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("lease table %s: %w", t.name, err)
 		}
-		if !sleep(ctx, tablePoll, nil) {
-			return fmt.Errorf("lease table %s: not ready: %w", t.name, ctx.Err())
+		if err := wait.For(ctx, tablePoll); err != nil {
+			return fmt.Errorf("lease table %s: not ready: %w", t.name, err)
 		}
 	}
 }
@@ -75,16 +76,16 @@ func keyedByShard(table *types.TableDescription) bool {
 	return len(table.KeySchema) == 1 && aws.ToString(table.KeySchema[0].AttributeName) == attrShardID
 }
 
-// Rows implements [Table] by one paged, consistent Scan.
+// Rows implements [Table] by one consistent Scan, of as many calls as it takes.
 func (t *DynamoDB) Rows(ctx context.Context) ([]Row, error) {
 	var rows []Row
-	pages := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{TableName: &t.name, ConsistentRead: aws.Bool(true)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	scan := dynamodb.NewScanPaginator(t.client, &dynamodb.ScanInput{TableName: &t.name, ConsistentRead: aws.Bool(true)})
+	for scan.HasMorePages() {
+		out, err := scan.NextPage(ctx)
 		if err != nil {
 			return nil, wrap("scan", t.name, err)
 		}
-		for _, item := range page.Items {
+		for _, item := range out.Items {
 			if row := decode(item); row.ShardID != applicationKey {
 				rows = append(rows, row)
 			}
@@ -186,72 +187,4 @@ func decode(item map[string]types.AttributeValue) Row {
 		row.Counter, _ = strconv.ParseInt(v.Value, 10, 64)
 	}
 	return row
-}
-
-// expression collects the placeholders of one conditional write.
-type expression struct {
-	names      map[string]string
-	values     map[string]types.AttributeValue
-	conditions []string
-	actions    map[string][]string // SET, ADD, REMOVE
-}
-
-func newExpression() *expression {
-	return &expression{names: map[string]string{}, actions: map[string][]string{}}
-}
-
-// expectVersion is the fence: a row that is absent must still be absent; any other must carry the counter and the
-// owner that were seen; a row of the stock library, which has no counter, the timeout that was seen.
-func (e *expression) expectVersion(seen Row) {
-	if !seen.Exists() {
-		e.conditions = append(e.conditions, "attribute_not_exists("+e.name(attrShardID)+")")
-		return
-	}
-	e.expect(attrOwner, seen.Owner)
-	if seen.Counter != 0 {
-		e.conditions = append(e.conditions, e.name(attrCounter)+" = "+e.number(seen.Counter))
-		return
-	}
-	e.conditions = append(e.conditions, "attribute_not_exists("+e.name(attrCounter)+")")
-	e.expect(attrTimeout, seen.Timeout)
-}
-
-// expect takes an attribute that is empty for absent, as decode does: the stock library writes an empty owner when a
-// checkpoint comes after its release.
-func (e *expression) expect(name, value string) {
-	if value == "" {
-		e.conditions = append(e.conditions, "(attribute_not_exists("+e.name(name)+") OR "+e.name(name)+" = "+e.text("")+")")
-		return
-	}
-	e.conditions = append(e.conditions, e.name(name)+" = "+e.text(value))
-}
-
-func (e *expression) name(attribute string) string {
-	e.names["#"+attribute] = attribute
-	return "#" + attribute
-}
-
-func (e *expression) text(v string) string { return e.value(&types.AttributeValueMemberS{Value: v}) }
-
-func (e *expression) number(v int64) string {
-	return e.value(&types.AttributeValueMemberN{Value: strconv.FormatInt(v, 10)})
-}
-
-func (e *expression) value(v types.AttributeValue) string {
-	if e.values == nil {
-		e.values = map[string]types.AttributeValue{}
-	}
-	placeholder := ":v" + strconv.Itoa(len(e.values))
-	e.values[placeholder] = v
-	return placeholder
-}
-
-func (e *expression) condition() *string { return aws.String(strings.Join(e.conditions, " AND ")) }
-
-func (e *expression) update() *string {
-	var parts []string
-	for verb, actions := range e.actions {
-		parts = append(parts, verb+" "+strings.Join(actions, ", "))
-	}
-	return aws.String(strings.Join(parts, " "))
 }

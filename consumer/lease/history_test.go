@@ -16,12 +16,13 @@ import (
 	"pgregory.net/rapid"
 
 	"example.com/callevents/consumer/lease"
+	"example.com/callevents/shared/sequence"
 )
 
 var errThrottled = errors.New("throttled")
 
-// noise makes a share of the table's calls fail, before they are applied or after.
-func noise(seed uint64, before, after float64) (refuse, lose hook) {
+// noise makes a share of the table's calls fail: some before they are applied, others after it.
+func noise(seed uint64, before, after float64) (reject, lose hook) {
 	var mu sync.Mutex
 	random := rand.New(rand.NewPCG(seed, 0))
 	fails := func(p float64) hook {
@@ -39,7 +40,7 @@ func noise(seed uint64, before, after float64) (refuse, lose hook) {
 
 // Random histories of a few workers: crashes, stops, joins, pauses longer than the lease, claims, checkpoints,
 // throttling and lost answers. After every history the leases are balanced. Seen to fail with a trust window of two lease
-// durations, with leases that expire after half of one, and when Checkpoint writes whatever it is given.
+// durations, with leases that expire after half of one, and when Checkpoint does not compare with what is stored.
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { // which prints how to repeat a history that failed
 		seed := rapid.Uint64().Draw(rt, "noise")
@@ -53,7 +54,7 @@ func TestHistories(t *testing.T) {
 			c.table.disturb(noise(seed, 0.1, 0.05))
 			c.play(rand.New(rand.NewPCG(seed, 1)), steps, pauses)
 			c.table.disturb(nil, nil)
-			if _, balanced := c.settled(5 * time.Minute); !balanced {
+			if _, balanced := c.untilBalanced(5 * time.Minute); !balanced {
 				c.fault("not balanced after 5 minutes")
 			}
 			faults = c.end()
@@ -97,7 +98,7 @@ func (c *cluster) checkpointAll(w *testWorker, i int) {
 		w.done.Go(func() {
 			ctx, cancel := context.WithTimeout(w.killed, 5*time.Second)
 			defer cancel()
-			_ = l.Checkpoint(ctx, fmt.Sprint(1000+i), "2026-01-31")
+			_ = l.Checkpoint(ctx, sequence.Number(fmt.Sprint(1000+i)), "2026-01-31")
 		})
 	}
 }
@@ -121,7 +122,7 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 		c.wrongClocks()
 		c.table.disturb(noise(seed, 0.2, 0.05))
 		report := func(what string) {
-			took := c.settle(3 * time.Minute)
+			took := c.wantBalanced(3 * time.Minute)
 			t.Logf("%s: balanced after %v, %d sync intervals; %d acquisitions so far",
 				what, took, took/c.lease.SyncInterval, c.acquisitions())
 		}

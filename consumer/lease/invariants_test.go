@@ -33,7 +33,7 @@ func (c *cluster) checkTrust() {
 				trusted = append(trusted, l)
 			}
 		}
-		if len(trusted) > 1 && c.trusts(trusted[0]) { // still, and a lease that was left does not come back
+		if len(trusted) > 1 && c.trusts(trusted[0]) { // asked again: it may have been released meanwhile
 			c.report(fmt.Sprintf("%s: two leases inside their trust windows: %+v, %+v",
 				shard, trusted[0].Row(), trusted[1].Row()))
 		}

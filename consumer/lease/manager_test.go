@@ -9,12 +9,12 @@ import (
 	"example.com/callevents/consumer/lease"
 )
 
-// Seen to fail with one lease a look, as the library takes them.
-func TestOneWorkerTakesEverythingAtOnce(t *testing.T) {
+// The library acquires one lease a look. Seen to fail when we do.
+func TestOneWorkerAcquiresEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 64)
 		c.start("a")
-		t.Logf("64 shards after %v", c.settle(2*time.Second))
+		t.Logf("64 shards after %v", c.wantBalanced(2*time.Second))
 		c.finish()
 	})
 }
@@ -24,29 +24,29 @@ func TestJoiningWorkersAreBalancedWithinAFewSyncIntervals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
-		c.settle(2 * time.Second)
+		c.wantBalanced(2 * time.Second)
 		for _, id := range []string{"b", "c", "d", "e"} { // e stays idle
 			c.start(id)
 			time.Sleep(10 * time.Millisecond)
-			t.Logf("worker %s joined: balanced after %v", id, c.settle(5*time.Second))
+			t.Logf("worker %s joined: balanced after %v", id, c.wantBalanced(5*time.Second))
 		}
 		c.finish()
 	})
 }
 
 // The remainder: with 11 shards the library calls 5/2/2/2 balanced. Seen to fail when a worker at the rounded-down share
-// never claims, and when nobody takes more than that share.
+// never claims, and when nobody acquires more than that share.
 func TestRemainderIsBalancedToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 11)
 		c.start("a")
-		c.settle(2 * time.Second)
+		c.wantBalanced(2 * time.Second)
 		for _, id := range []string{"b", "c", "d"} {
 			c.start(id)
 		}
-		t.Logf("three joined: balanced after %v", c.settle(10*time.Second))
+		t.Logf("three joined: balanced after %v", c.wantBalanced(10*time.Second))
 		c.stop(c.workers["b"])
-		t.Logf("one left: balanced after %v", c.settle(10*time.Second))
+		t.Logf("one stopped: balanced after %v", c.wantBalanced(10*time.Second))
 		c.finish()
 	})
 }
@@ -58,7 +58,7 @@ func TestNoLeaseMovesOnceBalanced(t *testing.T) {
 		for i := range 4 {
 			c.start(fmt.Sprint("w", i))
 		}
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(5 * time.Second)
 		before := c.acquisitions()
 		time.Sleep(10 * time.Minute)
@@ -78,10 +78,10 @@ func TestCrashedWorkerIsReplacedAfterTheLeaseDuration(t *testing.T) {
 			c := newCluster(t, 4)
 			c.start("a")
 			b := c.start("b")
-			c.settle(10 * time.Second)
+			c.wantBalanced(10 * time.Second)
 			time.Sleep(10*time.Second + time.Duration(instant)*200*time.Millisecond)
 			c.crash(b)
-			longest = max(longest, c.settle(25*time.Second))
+			longest = max(longest, c.wantBalanced(25*time.Second))
 			c.finish()
 		})
 	}
@@ -97,23 +97,23 @@ func TestStoppedWorkerIsReplacedAtOnce(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
 		b := c.start("b")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(17 * time.Second)
 		c.stop(b)
-		t.Logf("all shards held again after %v", c.settle(c.lease.Duration/2))
+		t.Logf("all shards held again after %v", c.wantBalanced(c.lease.Duration/2))
 		c.finish()
 	})
 }
 
-// One of its shards drains for seconds, the others are free at once. Seen to fail when they are left to the worker that
-// stops, since it still counts, and when that one claims what makes up for them.
+// One of its shards drains for seconds, the others are free at once. Seen to fail when these count as the share of the
+// worker that stops, and when that worker claims others in their place.
 func TestShardsOfAStoppingWorkerAreNotLeftToIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 12)
 		a := c.start("a")
 		c.start("b")
 		c.start("c")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(10 * time.Second)
 		slow := a.manager.Held()[0].ShardID()
 		c.drain = func(shardID string) time.Duration {
@@ -135,7 +135,7 @@ func TestShardsOfAStoppingWorkerAreNotLeftToIt(t *testing.T) {
 			}
 		}
 		c.stop(a)
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		c.finish()
 	})
 }

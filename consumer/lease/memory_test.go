@@ -15,8 +15,8 @@ type hook func(ctx context.Context, call, shardID string) error
 // memory is a lease.Table in memory.
 type memory struct {
 	mu       sync.Mutex
-	before   hook // may refuse the call
-	after    hook // says what becomes of the answer of a call that was applied
+	before   hook // may fail the call
+	after    hook // may replace the answer of a call that was applied
 	exists   bool
 	rows     map[string]lease.Row
 	counters map[string]int64              // highest counter ever, per row

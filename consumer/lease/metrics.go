@@ -2,41 +2,42 @@ package lease
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// gained and lost reasons are the labels of the metrics and the words in the log.
+// Reasons are the labels of the metrics and stand in the log.
 type (
-	gainedReason string
-	lostReason   string
+	acquiredReason string
+	lostReason     string
 )
 
 const (
-	gainedNew      gainedReason = "new"         // the shard had no row
-	gainedUnowned  gainedReason = "unowned"     // released by its last owner
-	gainedHandOver gainedReason = "handed_over" // released for our claim
-	gainedExpired  gainedReason = "expired"     // its owner stopped renewing
-	gainedOwn      gainedReason = "own"         // left behind by an acquisition of ours whose answer was lost
-	lostReleased   lostReason   = "released"    // drained and given back
-	lostFenced     lostReason   = "fenced"      // somebody else has it
-	lostUnrenewed  lostReason   = "unrenewed"   // the trust window closed without a successful write
+	acquiredNew      acquiredReason = "new"         // the shard had no row
+	acquiredUnowned  acquiredReason = "unowned"     // released by its last owner
+	acquiredHandOver acquiredReason = "handed_over" // released for our claim
+	acquiredExpired  acquiredReason = "expired"     // its owner stopped renewing
+	acquiredOwn      acquiredReason = "own"         // written by an acquisition of ours whose answer was lost
+	lostReleased     lostReason     = "released"    // drained and given back
+	lostFenced       lostReason     = "fenced"      // another worker has it, or the table is gone
+	lostUnrenewed    lostReason     = "unrenewed"   // the trust window closed without a successful write
 )
 
-func gainReason(before Row, me string) gainedReason {
+// reasonFor tells from the row before an acquisition why the lease could be acquired.
+func reasonFor(before Row, me string) acquiredReason {
 	switch {
 	case !before.Exists():
-		return gainedNew
+		return acquiredNew
 	case before.Owner == me:
-		return gainedOwn
+		return acquiredOwn
 	case before.Owner != "":
-		return gainedExpired
+		return acquiredExpired
 	case before.Claim == me:
-		return gainedHandOver
+		return acquiredHandOver
 	}
-	return gainedUnowned
+	return acquiredUnowned
 }
 
-// Metrics of the lease table.
+// Metrics of the lease table. Dashboards know acquisitions as leases gained.
 type Metrics struct {
 	held       prometheus.Gauge
-	gained     *prometheus.CounterVec
+	acquired   *prometheus.CounterVec
 	lost       *prometheus.CounterVec
 	fenced     prometheus.Counter
 	shardsLost prometheus.Counter
@@ -46,15 +47,15 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		held: prometheus.NewGauge(prometheus.GaugeOpts{Name: "callevents_leases_held", Help: "Leases that this worker holds."}),
-		gained: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_gained_total",
-			Help: "Leases gained, by reason: new, unowned, handed_over, expired, own."}, []string{"reason"}),
+		acquired: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_gained_total",
+			Help: "Leases acquired, by reason: new, unowned, handed_over, expired, own."}, []string{"reason"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_lost_total",
-			Help: "Leases ended, by reason: released, fenced, unrenewed."}, []string{"reason"}),
+			Help: "Leases released or lost, by reason: released, fenced, unrenewed."}, []string{"reason"}),
 		fenced: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_fenced_writes_total",
 			Help: "Writes to the lease table that were refused because another worker owns the lease."}),
 		shardsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_shards_lost_total",
 			Help: "Shards that retention removed before they were read to their end."}),
 	}
-	reg.MustRegister(m.held, m.gained, m.lost, m.fenced, m.shardsLost)
+	reg.MustRegister(m.held, m.acquired, m.lost, m.fenced, m.shardsLost)
 	return m
 }

@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// view is the distribution of the leases as one worker sees it: input of the plan, free of time and of I/O.
+// view is the distribution of the leases as one worker sees it. It is the input of the plan and knows neither time nor
+// I/O.
 type view struct {
 	me      string
 	workers []string // live ones, me included
@@ -15,49 +16,46 @@ type view struct {
 
 // leaseView is one lease that can be held now: its shard is listed, unfinished, and its parents are finished.
 type leaseView struct {
-	shardID string
-	owner   string // "" if free: unowned, expired, or left behind by this very process
-	claim   string // of a live worker, "" otherwise
-	leaving bool   // mine, and already on its way out
-	overdue bool   // free, and whoever has room for it had time to take it
+	shardID    string
+	owner      string // "" if free: unowned, expired, or written by a lost acquisition of this very process
+	claim      string // of a live worker, "" otherwise
+	draining   bool   // mine, and about to be released
+	passedOver bool   // free, although each worker with room for it has had the time to acquire it
 }
 
 // plan is what the worker does about it.
 type plan struct {
-	take   []string // free leases, best first
-	claim  []string // leases of others to ask for
-	grant  []string // mine to hand over to their claimants
-	refuse []string // mine whose claims would make the distribution worse
+	acquire []string // free leases, best first
+	claim   []string // leases of others
+	grant   []string // claims on mine: the lease goes to its claimant
+	decline []string // claims on mine that would make the distribution worse
 }
 
-// decide computes the plan. The fair share is floor(n/w), and one more for the remainder. A worker takes free
-// leases up to the rounded-up share; below the rounded-down share it claims from workers above it; at the
-// rounded-down share it claims only from one that has two more than itself. An owner hands over as long as it
-// keeps the rounded-down share. So each hand-over brings two loads closer, and a balanced table is at rest.
+// decide computes the plan. n leases over w workers make a fair share of n/w: floor is that rounded down, ceil rounded
+// up. A worker acquires free leases up to ceil. Below floor it claims leases of workers that have more than floor. At
+// floor it claims only from a worker that has two more than itself. An owner grants claims as long as it keeps floor.
+// So each hand-over brings two loads closer, and a balanced table is at rest.
 //
-// Shares count for less than reading: what stays free, because a worker that counts is on its way out or does not take
-// its share, is taken by whoever looks, one lease a look.
+// To read all shards matters more than fair shares. A lease may stay free because a worker that counts stops, or does
+// not acquire its share. Such a lease is passed over; each worker acquires one of them a look, beyond its share.
 func (v view) decide() plan {
 	floor := len(v.leases) / len(v.workers)
-	most := floor
-	if len(v.leases)%len(v.workers) > 0 {
-		most++
-	}
+	ceil := (len(v.leases) + len(v.workers) - 1) / len(v.workers)
 	load := v.loads()
-	claimed, free, overdue := v.takeable()
-	room := max(0, min(most-load[v.me], len(free)))
-	p := plan{take: append(claimed, free[:room]...)}
-	if room == 0 && len(overdue) > 0 {
-		p.take = append(p.take, overdue[0])
+	released, free, passedOver := v.acquirable()
+	room := max(0, min(ceil-load[v.me], len(free)))
+	p := plan{acquire: append(released, free[:room]...)}
+	if room == 0 && len(passedOver) > 0 {
+		p.acquire = append(p.acquire, passedOver[0])
 	}
-	if room == len(free) { // claim only when there is nothing left to take
+	if room == len(free) { // claim only when there is nothing left to acquire
 		p.claim = v.claims(load[v.me]+room, floor, load)
 	}
-	p.grant, p.refuse = v.answers(floor)
+	p.grant, p.decline = v.answers(floor)
 	return p
 }
 
-// loads counts what each worker will have once the open claims are settled.
+// loads counts what each worker will have once all claims are granted.
 func (v view) loads() map[string]int {
 	load := make(map[string]int, len(v.workers))
 	for _, l := range v.leases {
@@ -70,27 +68,27 @@ func (v view) loads() map[string]int {
 	return load
 }
 
-// takeable returns the leases that were claimed and released for me, and the others that are free, in an order of
-// my own, so that workers that start together don't all try the same one first; and of these the overdue ones.
-func (v view) takeable() (claimed, free, overdue []string) {
+// acquirable returns the leases that were released for me, and those that are free for all, and of these the ones that
+// were passed over. The order is my own, so that workers that start together do not all try the same lease first.
+func (v view) acquirable() (released, free, passedOver []string) {
 	for _, l := range v.leases {
 		switch {
 		case l.owner == "" && l.claim == v.me:
-			claimed = append(claimed, l.shardID)
+			released = append(released, l.shardID)
 		case l.owner == "" && l.claim == "":
 			free = append(free, l.shardID)
-			if l.overdue {
-				overdue = append(overdue, l.shardID)
+			if l.passedOver {
+				passedOver = append(passedOver, l.shardID)
 			}
 		}
 	}
 	mine := func(a, b string) int { return cmp.Compare(rank(v.me, a), rank(v.me, b)) }
 	slices.SortFunc(free, mine)
-	slices.SortFunc(overdue, mine)
-	return claimed, free, overdue
+	slices.SortFunc(passedOver, mine)
+	return released, free, passedOver
 }
 
-// claims picks the leases to ask for, the most loaded workers first.
+// claims picks the leases to claim, those of the most loaded workers first. mine is how many I have without them.
 func (v view) claims(mine, floor int, load map[string]int) (picked []string) {
 	candidates := slices.DeleteFunc(slices.Clone(v.leases), func(l leaseView) bool {
 		return l.owner == "" || l.owner == v.me || l.claim != ""
@@ -122,25 +120,25 @@ func worthMoving(from, to, floor int) bool {
 }
 
 // answers decides about the claims on my leases.
-func (v view) answers(floor int) (grant, refuse []string) {
+func (v view) answers(floor int) (grant, decline []string) {
 	mine := 0
 	for _, l := range v.leases {
-		if l.owner == v.me && !l.leaving {
+		if l.owner == v.me && !l.draining {
 			mine++
 		}
 	}
 	for _, l := range v.leases {
-		if l.owner != v.me || l.leaving || l.claim == "" || l.claim == v.me {
+		if l.owner != v.me || l.draining || l.claim == "" || l.claim == v.me {
 			continue
 		}
 		if mine > floor {
 			mine--
 			grant = append(grant, l.shardID)
 		} else {
-			refuse = append(refuse, l.shardID)
+			decline = append(decline, l.shardID)
 		}
 	}
-	return grant, refuse
+	return grant, decline
 }
 
 // rank orders shards differently for every worker.

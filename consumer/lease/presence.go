@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -10,41 +11,44 @@ import (
 // with leases is seen by its leases and has no such row.
 const workerPrefix = "_worker/"
 
-func workerKey(workerID string) string { return workerPrefix + workerID }
-
-// announce keeps the worker's own row alive while it holds no lease, and removes it once it does.
-func (m *Manager) announce(ctx context.Context) error {
-	m.mu.Lock()
-	idle, row := len(m.held) == 0, m.presence
-	due := time.Since(m.seen[row.ShardID].since) >= m.cfg.renewEvery()
-	m.mu.Unlock()
-	if !idle {
-		return m.leave(ctx)
-	}
-	if row.Exists() && !due {
-		return nil
-	}
-	written, err := m.update(ctx, row, Set{attrTimeout: m.timeoutText()})
-	if errors.Is(err, ErrRefused) {
-		written, err = m.read(ctx, row.ShardID)
-	}
-	if err == nil {
-		m.presence = written
-	}
-	return err
+// presence is the row of this worker itself. Its methods are called by one goroutine at a time.
+type presence struct {
+	cfg   Config
+	table Table
+	row   Row // as last written or read
 }
 
-// leave removes the worker's own row.
-func (m *Manager) leave(ctx context.Context) error {
-	if !m.presence.Exists() {
+func newPresence(cfg Config, table Table) *presence {
+	return &presence{cfg: cfg, table: table, row: Row{ShardID: workerPrefix + cfg.WorkerID}}
+}
+
+func (p *presence) key() string { return p.row.ShardID }
+
+// show writes the row if it is absent, or if its version was first seen at least half a lease duration ago.
+func (p *presence) show(ctx context.Context, seen time.Time) error {
+	if p.row.Exists() && time.Since(seen) < p.cfg.renewEvery() {
 		return nil
 	}
-	ctx, cancel := m.call(ctx)
-	defer cancel()
-	err := m.table.Delete(ctx, m.presence)
-	if err == nil || errors.Is(err, ErrRefused) || errors.Is(err, ErrTableMissing) {
-		m.presence = Row{ShardID: m.presence.ShardID}
+	row, err := p.table.Update(ctx, p.row, Set{attrTimeout: p.cfg.timeoutText()})
+	if errors.Is(err, ErrRefused) { // an earlier write was applied after all, or somebody deleted the row
+		row, err = p.table.Row(ctx, p.key())
+	}
+	if err != nil {
+		return fmt.Errorf("write worker row: %w", err)
+	}
+	p.row = row
+	return nil
+}
+
+// remove deletes the row. If it is refused, another version of the row stays until it expires.
+func (p *presence) remove(ctx context.Context) error {
+	if !p.row.Exists() {
 		return nil
 	}
-	return err
+	err := p.table.Delete(ctx, p.row)
+	if err != nil && !errors.Is(err, ErrRefused) && !errors.Is(err, ErrTableMissing) {
+		return fmt.Errorf("remove worker row: %w", err)
+	}
+	p.row = Row{ShardID: p.key()}
+	return nil
 }

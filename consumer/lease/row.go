@@ -25,7 +25,7 @@ const (
 type Row struct {
 	ShardID       string
 	Owner         string // worker that holds the lease; "": free at once
-	Counter       int64  // grows by one with every write of an owner or taker; 0: absent, or written by the stock library
+	Counter       int64  // grows by one with every write but claims; 0: absent, or written by the stock library
 	Checkpoint    string // decimal sequence number, [ShardEnd], or "" before the first checkpoint
 	CheckpointDay string // UTC day of the newest link at the checkpoint, 2006-01-02
 	ParentShardID string
@@ -41,8 +41,8 @@ func (r Row) Exists() bool {
 // Finished reports whether the shard was read to its end.
 func (r Row) Finished() bool { return r.Checkpoint == ShardEnd }
 
-// version is what every write of an owner or a taker changes. The stock library has no counter, but every one of
-// its renewals writes another timeout.
+// version is what every write but a claim changes. The stock library has no counter, but each of its renewals writes
+// another timeout.
 func (r Row) version() Row {
 	r.Claim = ""
 	if r.Counter != 0 {
@@ -64,8 +64,8 @@ func (s Set) apply(r Row) Row {
 	return r
 }
 
-// reflectedIn reports whether r looks as if the write had been applied to it. The timeout is for people and the
-// claim may have changed since, so neither counts.
+// reflectedIn reports whether r is as the write leaves it. The timeout is for people, and the claim may have changed
+// since; neither counts.
 func (s Set) reflectedIn(r Row) bool {
 	want := maps.Clone(s)
 	delete(want, attrTimeout)
@@ -86,12 +86,12 @@ type Table interface {
 	Create(ctx context.Context) error
 	// Rows reads all rows, those of workers included, with strong consistency. Not atomic over several rows.
 	Rows(ctx context.Context) ([]Row, error)
-	// Row reads one row with strong consistency; a row that is absent comes back with Exists() false.
+	// Row reads one row with strong consistency. If there is none, Exists reports false on what it returns.
 	Row(ctx context.Context, shardID string) (Row, error)
 	// Update adds one to the counter and applies set, if the row is still in the version that was seen.
 	Update(ctx context.Context, seen Row, set Set) (Row, error)
-	// Claim writes only the claim, if version and claim are still as seen. It leaves the counter alone: a claim
-	// is no sign of life of the owner.
+	// Claim writes only the claim, "" to withdraw it, if version and claim are still as seen. The counter stays: a
+	// claim does not show that the owner is alive.
 	Claim(ctx context.Context, seen Row, claimant string) error
 	// Delete removes the row, if it is still in the version that was seen. Repeating it is harmless.
 	Delete(ctx context.Context, seen Row) error

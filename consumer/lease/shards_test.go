@@ -25,9 +25,9 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 			slices.SortFunc(held, func(a, b *lease.Lease) int { return strings.Compare(a.ShardID(), b.ShardID()) })
 			for i, l := range held {
 				if c.table.get("child").Owner != "" {
-					t.Errorf("child taken with %d of 2 parents finished", i)
+					t.Errorf("child acquired with %d of 2 parents finished", i)
 				}
-				if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+				if err := l.Finish(t.Context(), ""); err != nil {
 					t.Error(err)
 				}
 				_ = l.Release(t.Context())
@@ -41,16 +41,16 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 	}
 }
 
-// Whoever reads a shard to its end lists the stream at once, but the children may be for others to take. Seen to fail
-// when only that worker does.
+// The worker that reads a shard to its end lists the stream at once, but the children may be for others to acquire. Seen
+// to fail when the others do not list it.
 func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		w := c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		c.shards.next = append(someShards(1), lease.Shard{ID: "child", Parents: []string{shardID(0)}})
 		l := w.manager.Held()[0]
-		if err := l.Checkpoint(t.Context(), lease.ShardEnd, ""); err != nil {
+		if err := l.Finish(t.Context(), ""); err != nil {
 			t.Error(err)
 		}
 		_ = l.Release(t.Context())
@@ -63,12 +63,12 @@ func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
 }
 
 // Seen to fail when a parent that the stream lists no more is waited for.
-func TestChildOfAParentThatIsGoneIsTaken(t *testing.T) {
+func TestChildOfAParentThatIsGoneIsAcquired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 0)
 		c.shards.list = []lease.Shard{{ID: "child", Parents: []string{"gone"}}}
 		c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		c.finish()
 	})
 }
@@ -78,9 +78,9 @@ func TestRowOfALiveShardIsNeverDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		w := c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		for _, l := range w.manager.Held() {
-			_ = l.Checkpoint(t.Context(), lease.ShardEnd, "")
+			_ = l.Finish(t.Context(), "")
 			_ = l.Release(t.Context())
 		}
 		for range 20 {
@@ -117,8 +117,8 @@ func TestRowsOfShardsThatAreGoneAreCleanedUp(t *testing.T) {
 	})
 }
 
-// Seen to fail when expiry goes by LeaseTimeout, when a row without a counter has no version, and when the take clears the
-// checkpoint.
+// Seen to fail when expiry goes by LeaseTimeout, when a row without a counter has no version, and when the acquisition
+// clears the checkpoint.
 func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
@@ -130,7 +130,7 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 			for i := 0; !dead.Load(); i++ {
 				row := c.table.get(shardID(0))
 				if row.Owner != "stock-live" {
-					t.Errorf("a live stock worker's lease was taken: %+v", row)
+					t.Errorf("a live stock worker's lease was acquired: %+v", row)
 					return
 				}
 				row.Timeout = fmt.Sprint(hour(-2), i)
@@ -153,19 +153,20 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 	})
 }
 
-// Seen to fail when the manager only retries its reads, and when it takes what vanished while its owner still relies on it.
+// Seen to fail when the manager only repeats its reads, and when it acquires a lease whose row was deleted while the
+// owner still relies on it.
 func TestDeletedTableIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
 		c.start("b")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(10 * time.Second)
 		c.table.mu.Lock()
 		c.table.exists, c.table.rows, c.table.counters = false, map[string]lease.Row{}, map[string]int64{}
 		c.table.mu.Unlock()
 		time.Sleep(7 * time.Second)
-		t.Logf("balanced again %v later", 7*time.Second+c.settle(30*time.Second))
+		t.Logf("balanced again %v later", 7*time.Second+c.wantBalanced(30*time.Second))
 		if row := c.table.get(shardID(0)); row.Owner == "" || !c.balanced() {
 			t.Errorf("first shard's row %+v", row)
 		}
@@ -173,13 +174,13 @@ func TestDeletedTableIsMadeAgain(t *testing.T) {
 	})
 }
 
-// b claims and dies before it takes. Seen to fail when a claim is honoured for ever.
+// b claims and dies before it acquires. Seen to fail when a claim is honoured for ever.
 func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 2)
 		c.table.set(lease.Row{ShardID: shardID(0), Counter: 7, Checkpoint: "1", Claim: "b"}) // released for b
 		c.start("a")
-		t.Logf("taken after %v", c.settle(c.lease.Duration+5*time.Second))
+		t.Logf("acquired after %v", c.wantBalanced(c.lease.Duration+5*time.Second))
 		c.finish()
 	})
 }
@@ -191,7 +192,7 @@ func TestRequestsAtRest(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
 		c.start("b")
-		c.settle(10 * time.Second)
+		c.wantBalanced(10 * time.Second)
 		time.Sleep(time.Minute)
 		before := c.table.total()
 		time.Sleep(10 * time.Minute)

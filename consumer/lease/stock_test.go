@@ -11,10 +11,10 @@ import (
 	"example.com/callevents/shared/testenv"
 )
 
-// Rows as vmware-go-kcl-v2 leaves them are taken where they stand, and not if they have changed since they were read. Seen
-// to fail without the condition on the timeout, and when an attribute that is empty must be absent: a checkpoint of the
+// Rows as vmware-go-kcl-v2 writes them can be acquired, unless they have changed since they were read. Seen to fail
+// without the condition on the timeout, and when an attribute that is empty must be absent: a checkpoint of the
 // library that comes after its release writes an empty owner.
-func TestRowsOfTheStockLibraryAreTakenAsTheyAre(t *testing.T) {
+func TestRowsOfTheStockLibraryAreAcquiredAsTheyAre(t *testing.T) {
 	client, name := testenv.DynamoDBClient(t), testenv.Name(t, "stock")
 	table := newDynamoDB(t, name)
 	if err := table.Create(t.Context()); err != nil {
@@ -51,18 +51,18 @@ func TestRowsOfTheStockLibraryAreTakenAsTheyAre(t *testing.T) {
 			if err := table.Claim(t.Context(), seen, "ours"); err != nil {
 				t.Errorf("claim: %v", err)
 			}
-			taken, err := table.Update(t.Context(), seen, lease.Set{"AssignedTo": "ours", "ClaimRequest": ""})
-			if err != nil || taken.Owner != "ours" || taken.Counter != 1 || taken.Checkpoint != attributes["Checkpoint"] {
-				t.Errorf("take: %+v, %v", taken, err)
+			acquired, err := table.Update(t.Context(), seen, lease.Set{"AssignedTo": "ours", "ClaimRequest": ""})
+			if err != nil || acquired.Owner != "ours" || acquired.Counter != 1 || acquired.Checkpoint != attributes["Checkpoint"] {
+				t.Errorf("acquire: %+v, %v", acquired, err)
 			}
 			if _, err := table.Update(t.Context(), seen, lease.Set{"AssignedTo": "ours"}); !errors.Is(err, lease.ErrRefused) {
-				t.Errorf("take of a row that has a counter by now: %v", err)
+				t.Errorf("acquire a row that has a counter by now: %v", err)
 			}
 		})
 	}
 	seen := put("renewed", map[string]string{"AssignedTo": "stock", "LeaseTimeout": soon})
 	put("renewed", map[string]string{"AssignedTo": "stock", "LeaseTimeout": later})
 	if _, err := table.Update(t.Context(), seen, lease.Set{"AssignedTo": "ours"}); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("take of a row that was renewed: %v", err)
+		t.Errorf("acquire a row that was renewed: %v", err)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"example.com/callevents/consumer/lease"
 )
 
-// The table answers reads, and one kind of write hangs. There are many of them to make, and the worker looks at the table
-// all the same. Seen to fail, for each kind, when the others of that kind are still tried in the same look, and when a
+// The table answers reads, and one kind of write hangs. There are many such writes to make, and the worker looks at the
+// table all the same. Seen to fail, for each kind, when the others of that kind are still tried in the same look, and when a
 // worker that cannot remove its own row does not look.
 func TestWritesThatHangDoNotKeepAWorkerFromLooking(t *testing.T) {
 	for hanging, prepare := range map[string]func(c *cluster){
@@ -33,7 +33,7 @@ func TestWritesThatHangDoNotKeepAWorkerFromLooking(t *testing.T) {
 					return nil
 				}, nil)
 				a := c.start("a")
-				c.settle(5 * time.Second)
+				c.wantBalanced(5 * time.Second)
 				b := c.start("b")
 				longest := time.Duration(0)
 				for range 60 {
@@ -55,7 +55,7 @@ func TestClaimsOfWorkersThatAreGoneCostNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
 		c.start("a")
-		c.settle(5 * time.Second)
+		c.wantBalanced(5 * time.Second)
 		for i := range 4 {
 			if err := c.table.Claim(t.Context(), c.table.get(shardID(i)), "gone"); err != nil {
 				t.Fatal(err)
@@ -76,8 +76,8 @@ func TestClaimsOfWorkersThatAreGoneCostNothing(t *testing.T) {
 	})
 }
 
-// Seen to fail when only a deletion that is answered counts, and when every try does.
-func TestLossToRetentionIsSaidOnceWhateverBecomesOfTheRow(t *testing.T) {
+// Seen to fail when only a deletion that is answered counts, and when every try counts.
+func TestLossToRetentionIsReportedOnceEvenIfTheDeletionFails(t *testing.T) {
 	fails := func(err error) hook {
 		return func(_ context.Context, call, _ string) error {
 			if call == "Delete" {

@@ -17,9 +17,9 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-// The contract of lease.Table, against the table in memory that the simulations use and against DynamoDB's. Seen to fail
+// The contract of lease.Table, for the table in memory that the simulations use and for DynamoDB. Seen to fail
 // without any one of the conditions (counter, owner, absence, claim), when Create does not wait for ACTIVE, and when Rows
-// reads one page.
+// makes one call.
 func TestTableContract(t *testing.T) {
 	tables := map[string]func(t *testing.T) lease.Table{
 		"memory":   func(*testing.T) lease.Table { return newMemory() },
@@ -41,7 +41,7 @@ func TestTableContract(t *testing.T) {
 
 func newDynamoDB(t testing.TB, name string) *lease.DynamoDB {
 	return lease.NewDynamoDB(testenv.DynamoDBClient(t), name, lease.Application{
-		InitialPosition: lease.TrimHorizon, Stream: "stream", Layouts: []string{"bucket/prefix/"}})
+		InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"bucket/prefix/"}})
 }
 
 func testWrites(t *testing.T, ctx context.Context, table lease.Table) {
@@ -51,10 +51,10 @@ func testWrites(t *testing.T, ctx context.Context, table lease.Table) {
 	}
 	first, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "a", "ParentShardId": "s0", "LeaseTimeout": "soon"})
 	if err != nil || first.Counter != 1 || first.Owner != "a" || first.ParentShardID != "s0" {
-		t.Fatalf("take of an absent row: %+v, %v", first, err)
+		t.Fatalf("acquire an absent row: %+v, %v", first, err)
 	}
 	if _, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "b"}); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("second take of an absent row: %v", err)
+		t.Errorf("acquire it a second time: %v", err)
 	}
 	second, err := table.Update(ctx, first, lease.Set{"Checkpoint": "17", "CheckpointDay": "2026-01-31"})
 	if err != nil || second.Counter != 2 || second.Checkpoint != "17" || second.CheckpointDay != "2026-01-31" || second.Owner != "a" {
@@ -116,10 +116,10 @@ func testClaims(t *testing.T, ctx context.Context, table lease.Table) {
 
 func testManyRows(t *testing.T, ctx context.Context, table lease.Table) {
 	const n = 120
-	large := strings.Repeat("x", 10_000) // a Scan page ends at 1 MB
+	large := strings.Repeat("x", 10_000) // one call of Scan returns at most 1 MB
 	for i := range n {
 		_, err := table.Update(ctx, lease.Row{ShardID: fmt.Sprint("many-", i)}, lease.Set{"AssignedTo": "a", "ParentShardId": large})
-		if err != nil && !errors.Is(err, lease.ErrRefused) { // refused if the SDK sent it again, on a busy machine
+		if err != nil && !errors.Is(err, lease.ErrRefused) { // on a busy machine the SDK may have sent it again
 			t.Fatal(err)
 		}
 	}
@@ -154,14 +154,14 @@ func TestTableThatCannotBeDescribedIsNotCreated(t *testing.T) {
 	defer proxy.Close()
 	proxy.Add(faults.Rule{Operation: "DescribeTable", Times: 3, Fault: faults.JSONError(500, "InternalServerError")}) // all tries
 	table := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(proxy.URL())), testenv.Name(t, "leases"), lease.Application{
-		InitialPosition: lease.TrimHorizon, Stream: "stream", Layouts: []string{"bucket/prefix/"}})
+		InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"bucket/prefix/"}})
 	if err := table.Create(t.Context()); err == nil || proxy.Counts()["CreateTable"] != 0 {
 		t.Errorf("%v, after %v", err, proxy.Counts())
 	}
 }
 
 // Seen to fail when the key is not looked at.
-func TestTableOfAnotherKindIsRefused(t *testing.T) {
+func TestTableOfAnotherKindIsAnError(t *testing.T) {
 	client, name := testenv.DynamoDBClient(t), testenv.Name(t, "other")
 	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
@@ -172,16 +172,16 @@ func TestTableOfAnotherKindIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := newDynamoDB(t, name).Create(t.Context()); err == nil || !strings.Contains(err.Error(), "is not a lease table") {
-		t.Errorf("a table with another key was taken for a lease table: %v", err)
+		t.Errorf("a table with another key passes for a lease table: %v", err)
 	}
 }
 
 // Seen to fail when a later start writes its own position, and when the stream is not compared.
 func TestInitialPositionIsPinnedByTheFirstStart(t *testing.T) {
 	name := testenv.Name(t, "pin")
-	open := func(position, stream, layout string) (lease.Application, error) {
+	open := func(position, stream, location string) (lease.Application, error) {
 		table := lease.NewDynamoDB(testenv.DynamoDBClient(t), name,
-			lease.Application{InitialPosition: position, Stream: stream, Layouts: []string{layout}})
+			lease.Application{InitialPosition: position, Stream: stream, Locations: []string{location}})
 		err := table.Create(t.Context())
 		return table.Application(), err
 	}
@@ -193,8 +193,8 @@ func TestInitialPositionIsPinnedByTheFirstStart(t *testing.T) {
 	if err != nil || !second.Start().Equal(first) {
 		t.Errorf("second start: %+v, %v; want the position of the first, %v", second, err, first)
 	}
-	if len(second.Layouts) != 2 {
-		t.Errorf("layouts %v: want both", second.Layouts)
+	if len(second.Locations) != 2 {
+		t.Errorf("locations %v: want both", second.Locations)
 	}
 	if _, err := open(lease.TrimHorizon, "stream/2", "b/two/"); !errors.Is(err, lease.ErrOtherStream) {
 		t.Errorf("start on a recreated stream: %v", err)

@@ -7,14 +7,25 @@ import (
 	"time"
 )
 
-// alive reports whether an owner or worker that wrote this row is to be respected.
-func (m *Manager) alive(o observation, now time.Time) bool { return now.Sub(o.since) < m.cfg.Duration }
-
 // view is the distribution among the live workers of the leases that can be held.
-func (m *Manager) view(shards []Shard, now time.Time) view {
-	workers := map[string]bool{m.cfg.WorkerID: true}
-	for key, o := range m.seen {
-		if !m.alive(o, now) {
+func (s *sightings) view(shards []Shard, held holding, now time.Time) view {
+	workers := s.liveWorkers(now)
+	v := view{me: s.cfg.WorkerID, workers: slices.Collect(maps.Keys(workers))}
+	listed := idsOf(shards)
+	for _, shard := range shards {
+		if s.leasable(shard, listed) {
+			v.leases = append(v.leases, s.leaseView(shard.ID, workers, held, now))
+		}
+	}
+	s.markPassedOver(v.leases, now)
+	return v
+}
+
+// liveWorkers are this worker, those that own a lease that has not expired, and those that show that they are alive.
+func (s *sightings) liveWorkers(now time.Time) map[string]bool {
+	workers := map[string]bool{s.cfg.WorkerID: true}
+	for key, o := range s.rows {
+		if s.expired(key, now) {
 			continue
 		}
 		if id, ok := strings.CutPrefix(key, workerPrefix); ok {
@@ -23,24 +34,37 @@ func (m *Manager) view(shards []Shard, now time.Time) view {
 			workers[o.row.Owner] = true
 		}
 	}
-	v := view{me: m.cfg.WorkerID, workers: slices.Collect(maps.Keys(workers))}
-	byID := make(map[string]bool, len(shards))
-	for _, s := range shards {
-		byID[s.ID] = true
-	}
-	for _, s := range shards {
-		if m.leasable(s, byID) {
-			v.leases = append(v.leases, m.leaseView(s.ID, workers, now))
-		}
-	}
-	m.markOverdue(v.leases, now)
-	return v
+	return workers
 }
 
-// markOverdue dates the free leases: whoever has room for one takes it at its next look, or the one after.
-func (m *Manager) markOverdue(leases []leaseView, now time.Time) {
-	before := m.free
-	m.free = map[string]time.Time{}
+// leasable is the parent gate. A shard is read when each of its parents was read to its end, or is listed no more.
+func (s *sightings) leasable(shard Shard, listed map[string]bool) bool {
+	return !s.finished(shard.ID) && !slices.ContainsFunc(shard.Parents, func(parent string) bool {
+		return listed[parent] && !s.finished(parent)
+	})
+}
+
+func (s *sightings) leaseView(shardID string, workers map[string]bool, held holding, now time.Time) leaseView {
+	o := s.rows[shardID]
+	l := leaseView{shardID: shardID, owner: o.row.Owner}
+	expired := s.expired(shardID, now)
+	switch {
+	case held.has(shardID):
+		l.owner, l.draining = s.cfg.WorkerID, held[shardID]
+	case expired, l.owner == s.cfg.WorkerID && !o.deleted:
+		l.owner = ""
+	}
+	if workers[o.row.Claim] && (l.owner != "" || !expired) { // nobody waits for a claimant that does not come
+		l.claim = o.row.Claim
+	}
+	return l
+}
+
+// markPassedOver marks the leases that have been free for more than two rest intervals. In that time every worker with
+// room for them has looked at the table and could have acquired them.
+func (s *sightings) markPassedOver(leases []leaseView, now time.Time) {
+	before := s.freeSince
+	s.freeSince = map[string]time.Time{}
 	for i, l := range leases {
 		if l.owner != "" {
 			continue
@@ -49,35 +73,26 @@ func (m *Manager) markOverdue(leases []leaseView, now time.Time) {
 		if !known {
 			since = now
 		}
-		m.free[l.shardID] = since
-		leases[i].overdue = now.Sub(since) > 2*m.cfg.restInterval()
+		s.freeSince[l.shardID] = since
+		leases[i].passedOver = now.Sub(since) > 2*s.cfg.restInterval()
 	}
 }
 
-// leasable is the parent gate: a shard is read when all of its parents were read to their ends, or are gone.
-func (m *Manager) leasable(s Shard, listed map[string]bool) bool {
-	if m.seen[s.ID].row.Finished() {
+// atRest reports whether no lease moves or is about to, so that the next look at the table may wait.
+func (s *sightings) atRest(v view, p plan, held holding, now time.Time) bool {
+	if len(p.acquire)+len(p.claim)+len(p.grant) > 0 {
 		return false
 	}
-	for _, parent := range s.Parents {
-		if listed[parent] && !m.seen[parent].row.Finished() {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(v.leases, func(l leaseView) bool {
+		expiring := !held.has(l.shardID) && now.Sub(s.rows[l.shardID].since) > s.cfg.Duration*3/4
+		return l.owner == "" || l.claim != "" || l.draining || expiring
+	})
 }
 
-func (m *Manager) leaseView(shardID string, workers map[string]bool, now time.Time) leaseView {
-	o := m.seen[shardID]
-	l := leaseView{shardID: shardID, owner: o.row.Owner}
-	mine := m.held[shardID]
-	if mine != nil {
-		l.owner, l.leaving = m.cfg.WorkerID, mine.leaving()
-	} else if l.owner == m.cfg.WorkerID && !o.vanished || !m.alive(o, now) {
-		l.owner = ""
+func idsOf(shards []Shard) map[string]bool {
+	ids := make(map[string]bool, len(shards))
+	for _, s := range shards {
+		ids[s.ID] = true
 	}
-	if workers[o.row.Claim] && (l.owner != "" || m.alive(o, now)) { // nobody waits for a claimant that does not come
-		l.claim = o.row.Claim
-	}
-	return l
+	return ids
 }

@@ -19,28 +19,28 @@ func (l *Lease) lock(ctx context.Context) error {
 
 func (l *Lease) unlock() { <-l.writing }
 
-// write performs one fenced write and settles what it can of its outcome. The caller has the lock. It takes no longer
-// than the trust window: a call that hangs must not keep the end of the window from being seen.
+// write performs one fenced write and finds out its outcome if it can. The caller has the lock. It takes no longer
+// than the trust window: a call that hangs must not hide that the window closes.
 func (l *Lease) write(ctx context.Context, set Set) error {
 	ctx, cancel := context.WithDeadline(ctx, l.Deadline())
 	defer cancel()
-	set[attrTimeout] = l.manager.timeoutText()
+	set[attrTimeout] = l.manager.cfg.timeoutText()
 	for range 3 {
-		if l.finished() {
+		if l.isDone() {
 			return ErrLost
 		}
 		started := time.Now()
-		row, err := l.manager.update(ctx, l.row, set)
+		row, err := l.manager.table.Update(ctx, l.row, set)
 		if err == nil {
 			l.extend(row, started)
 			return nil
 		}
-		if l.unsure.IsZero() {
-			l.unsure = started
+		if l.unknownSince.IsZero() {
+			l.unknownSince = started
 		}
-		row, err = l.settle(ctx, set, err)
+		row, err = l.outcome(ctx, set, err)
 		if err == nil { // by this write or by an earlier one that was applied late
-			l.extend(row, l.unsure)
+			l.extend(row, l.unknownSince)
 			return nil
 		}
 		if !errors.Is(err, errAgain) {
@@ -53,22 +53,22 @@ func (l *Lease) write(ctx context.Context, set Set) error {
 // errAgain means that the row is still ours in another version than we thought: write again from there.
 var errAgain = errors.New("row changed, still ours")
 
-// settle decides what a write that was refused or had an unknown outcome has come to, by reading the row again.
-// The owner's name is unique to this process, and writes of one lease follow each other, so a row that is ours,
-// one further, and carries what was written, was written by us.
-func (l *Lease) settle(ctx context.Context, set Set, cause error) (Row, error) {
+// outcome finds out what became of a write that was refused, or whose outcome is unknown, by reading the row again. The
+// owner's name is unique to this process, and the writes of one lease follow each other. So a row that is ours, in a new
+// version, and as the write leaves it, was written by us.
+func (l *Lease) outcome(ctx context.Context, set Set, cause error) (Row, error) {
 	if errors.Is(cause, ErrTableMissing) {
-		l.end(lostFenced)
+		l.setDone(lostFenced)
 		return Row{}, ErrLost
 	}
-	now, err := l.manager.read(ctx, l.shardID)
+	now, err := l.manager.table.Row(ctx, l.shardID)
 	switch {
 	case err != nil:
 		return Row{}, errors.Join(cause, err)
 	case now.Owner != l.manager.cfg.WorkerID:
 		l.manager.metrics.fenced.Inc()
-		l.askToLeave(now.Owner)
-		l.end(lostFenced)
+		l.askToDrain(now.Owner)
+		l.setDone(lostFenced)
 		return Row{}, ErrLost
 	case now.version() == l.row.version():
 		return Row{}, cause // not applied, or not yet
@@ -79,39 +79,56 @@ func (l *Lease) settle(ctx context.Context, set Set, cause error) (Row, error) {
 	return Row{}, errAgain
 }
 
-// extend records a successful write that started at the given time.
+// extend records a write that succeeded. Others may count from started on, so the trust window does.
 func (l *Lease) extend(row Row, started time.Time) {
 	l.setRow(row)
 	l.setDeadline(started.Add(l.manager.cfg.trust()))
-	signal(l.renewed)
+	l.renewed.Set()
 }
 
 // setRow is called under the lock.
 func (l *Lease) setRow(row Row) {
-	l.unsure = time.Time{}
+	l.unknownSince = time.Time{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.row = row
 }
 
-// setDeadline moves the end of the trust window, unless the lease has ended meanwhile.
+// setDeadline moves the end of the trust window, unless the lease is done by now.
 func (l *Lease) setDeadline(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.finished() {
+	if !l.isDone() {
 		l.deadline = at
 	}
 }
 
+// pause waits before the next try of a write. It reports false when there must be none: the context ended, the lease
+// is done, or its trust window has closed, in which case the lease is lost from here on.
+func (l *Lease) pause(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-l.done:
+		return false
+	case <-time.After(min(l.manager.cfg.retryPause(), time.Until(l.Deadline()))):
+	}
+	deadline := l.Deadline()
+	if !deadline.IsZero() && !time.Now().Before(deadline) {
+		l.setDone(lostUnrenewed)
+	}
+	return time.Now().Before(deadline)
+}
+
 // giveBack writes the release. One that is refused may have been applied all the same, when the SDK sent it again
-// for want of an answer; or a renewal was applied after its call had been given up.
+// because the answer was lost. Or a renewal was applied after its call had been given up.
 func (l *Lease) giveBack(ctx context.Context) (lostReason, error) {
 	set := Set{attrOwner: "", attrTimeout: ""}
-	_, err := l.manager.update(ctx, l.row, set)
+	_, err := l.manager.table.Update(ctx, l.row, set)
 	if !errors.Is(err, ErrRefused) {
 		return lostReleased, err
 	}
-	now, readErr := l.manager.read(ctx, l.shardID)
+	now, readErr := l.manager.table.Row(ctx, l.shardID)
 	switch {
 	case readErr != nil:
 		return lostReleased, errors.Join(err, readErr)
@@ -120,6 +137,6 @@ func (l *Lease) giveBack(ctx context.Context) (lostReason, error) {
 	case now.Owner != l.manager.cfg.WorkerID:
 		return lostFenced, err
 	}
-	_, err = l.manager.update(ctx, now, set)
+	_, err = l.manager.table.Update(ctx, now, set)
 	return lostReleased, err
 }

@@ -1,17 +1,19 @@
 package lease_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// A write whose answer is lost after it was applied is recognized as done. Seen to fail when settle takes a version that
-// has moved for a lost lease, and when it takes it for an error.
-func TestLostAnswersAreSettledByReadingTheRow(t *testing.T) {
+// A write whose answer is lost after it was applied is recognized as done. Seen to fail when a new version of our row
+// counts as a lost lease, and when it counts as an error.
+func TestLostAnswersAreFoundOutByReadingTheRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		var lost atomic.Int32
@@ -147,7 +149,7 @@ func TestLeaseThatIsBeingReleasedIsNotTrusted(t *testing.T) {
 }
 
 // Seen to fail when a release that is refused is given up: the row still names its last owner, until it expires.
-func TestReleaseIsSettledByReadingTheRow(t *testing.T) {
+func TestOutcomeOfAReleaseIsFoundOutByReadingTheRow(t *testing.T) {
 	for name, late := range map[string]func(c *cluster){
 		"a renewal was applied late": func(c *cluster) { c.renewLate(shardID(0)) },
 		"the release was, and was sent again": func(c *cluster) {
@@ -176,8 +178,8 @@ func TestReleaseIsSettledByReadingTheRow(t *testing.T) {
 	}
 }
 
-// A write hangs, and somebody else has no time to wait for its end. Seen to fail when they wait for it whatever their
-// context says, and when the answer to it moves the trust window of a lease that has ended.
+// A write hangs, and others cannot wait for its end. Seen to fail when they wait for longer than their contexts allow,
+// and when the answer to it moves the trust window of a lease that is done.
 func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
@@ -202,7 +204,7 @@ func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 		select {
 		case <-l.Done():
 		default:
-			t.Error("lease goes on after its release")
+			t.Error("lease is not done after its release")
 		}
 		time.Sleep(c.lease.Duration / 4)
 		if !l.Deadline().IsZero() {
@@ -214,7 +216,7 @@ func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 
 // The renewal hangs, the lease is given up without waiting for it, and the worker ends. Seen to fail when the renewal goes on
 // to its own deadline.
-func TestEndOfALeaseCutsItsRenewalOff(t *testing.T) {
+func TestLeaseThatIsDoneCutsItsRenewalOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 1)
 		w := c.start("a")
@@ -231,5 +233,30 @@ func TestEndOfALeaseCutsItsRenewalOff(t *testing.T) {
 			t.Errorf("took %v", took)
 		}
 		c.finish()
+	})
+}
+
+// A renewal falls due while the release is on its way, and waits for it. Seen to fail when the keeper reports that its
+// renewal was cut off.
+func TestReleaseIsNotReportedAsAFailedRenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 1)
+		var logs bytes.Buffer
+		c.logs = &logs
+		w := c.start("a")
+		l := one(t, w)
+		time.Sleep(c.lease.Duration * 4 / 10) // the renewal is due after half of it
+		c.table.disturb(nil, func(_ context.Context, call, _ string) error {
+			if call == "Update" {
+				time.Sleep(c.lease.Duration/4 - 100*time.Millisecond)
+			}
+			return nil
+		})
+		w.manager.Stop()
+		<-l.Done()
+		c.finish()
+		if !strings.Contains(logs.String(), "lease released") || strings.Contains(logs.String(), "level=warning") {
+			t.Errorf("log of a clean stop:\n%s", logs.String())
+		}
 	})
 }

@@ -134,7 +134,7 @@ func (oneShard) Refresh()                         {}
 func acquire(ctx context.Context, t *testing.T, url, table, worker string) (held *lease.Lease) {
 	t.Helper()
 	rows := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(url)), table,
-		lease.Application{InitialPosition: lease.TrimHorizon, Stream: "stream", Layouts: []string{"s3://b/r/"}})
+		lease.Application{InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"s3://b/r/"}})
 	testenv.Eventually(t, "no table", func() bool { return rows.Create(ctx) == nil })
 	cfg := lease.Config{WorkerID: worker, Duration: 2 * time.Second, SyncInterval: 100 * time.Millisecond}
 	manager := lease.NewManager(cfg, rows, oneShard{}, lease.NewMetrics(prometheus.NewRegistry()), quietLog)

@@ -19,10 +19,10 @@ func TestLinesHaveDayZoneAndFields(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.WithField("shard_id", "shardId-0").Info("lease gained")
+	log.WithField("shard_id", "shardId-0").Info("lease acquired")
 	logrus.Warn("from a library")
 	log.Debug("not at this level")
-	want := regexp.MustCompile(`^time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)" level=info msg="lease gained" shard_id=shardId-0\n` +
+	want := regexp.MustCompile(`^time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)" level=info msg="lease acquired" shard_id=shardId-0\n` +
 		`time="[^"]*" level=warning msg="from a library"\n$`)
 	if !want.MatchString(out.String()) {
 		t.Errorf("got\n%s", out.String())

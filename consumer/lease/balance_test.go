@@ -1,0 +1,56 @@
+package lease_test
+
+import "time"
+
+// loads returns how many live leases each running worker has, and how many shards nobody has.
+func (c *cluster) loads() (loads map[string]int, free int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	loads = map[string]int{}
+	owned := 0
+	for id, w := range c.workers {
+		loads[id] = 0
+		for _, l := range w.manager.Held() {
+			if time.Now().Before(l.Deadline()) {
+				loads[id]++
+				owned++
+			}
+		}
+	}
+	return loads, len(c.shards.list) - owned
+}
+
+func (c *cluster) balanced() bool {
+	loads, free := c.loads()
+	if free != 0 {
+		return false
+	}
+	least, most := 1<<30, 0
+	for _, n := range loads {
+		least, most = min(least, n), max(most, n)
+	}
+	return most-least <= 1
+}
+
+// untilBalanced waits until the leases are balanced, and returns how long that took.
+func (c *cluster) untilBalanced(bound time.Duration) (took time.Duration, balanced bool) {
+	started := time.Now()
+	for !c.balanced() {
+		if time.Since(started) > bound {
+			return bound, false
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return time.Since(started), true
+}
+
+// wantBalanced is untilBalanced for tests that fail without it.
+func (c *cluster) wantBalanced(bound time.Duration) time.Duration {
+	c.t.Helper()
+	took, balanced := c.untilBalanced(bound)
+	if !balanced {
+		loads, free := c.loads()
+		c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)
+	}
+	return took
+}

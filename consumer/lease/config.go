@@ -1,0 +1,36 @@
+package lease
+
+import "time"
+
+// Config is what a worker needs to know about its leases.
+type Config struct {
+	// WorkerID is the owner written into the table. It must be unique to this process and start: a lease under this
+	// name that the process does not hold was acquired by a write whose answer was lost, and is acquired again at once.
+	WorkerID string
+	// Duration is how long a lease outlives its last renewal, as seen by another worker. At least 1 s.
+	Duration time.Duration
+	// SyncInterval is the pause between two looks at the table while leases move.
+	SyncInterval time.Duration
+}
+
+// trust is how long an owner relies on its lease after the start of a write: a tenth less than others wait, so
+// that clocks may run apart by a tenth.
+func (c Config) trust() time.Duration { return c.Duration - c.Duration/10 }
+
+// renewEvery leaves most of the second half of the duration for retries.
+func (c Config) renewEvery() time.Duration { return c.Duration / 2 }
+
+// retryPause is the pause after a write that failed.
+func (c Config) retryPause() time.Duration { return c.Duration / 20 }
+
+// callTimeout bounds one call to the table, the SDK's own retries included.
+func (c Config) callTimeout() time.Duration { return c.Duration / 4 }
+
+// restInterval is the pause between two looks at the table while no lease moves. Other workers notice a stopped owner
+// later than the lease duration by at most this much.
+func (c Config) restInterval() time.Duration { return max(c.SyncInterval, c.Duration/5) }
+
+// timeoutText is the LeaseTimeout attribute of a row written now. People read it, and stock workers do.
+func (c Config) timeoutText() string {
+	return time.Now().Add(c.Duration).UTC().Format(time.RFC3339Nano)
+}
