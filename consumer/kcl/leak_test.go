@@ -6,7 +6,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Seen to fail when release leaves the contexts of a shard consumer open.
+// Seen to fail when neither release nor the end of the lease ends the contexts of a shard consumer.
 func TestNoGoroutineIsLeftWhenAWorkerHasStopped(t *testing.T) {
 	r := newRig(t, 4)
 	r.put(100)
