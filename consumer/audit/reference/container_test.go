@@ -37,6 +37,8 @@ func TestOutcomes(t *testing.T) {
 		"ordinary record":   {[]byte(`{"user":{"user_id":"5"}}`), `{"user":{"user_id":5}}`},
 		"container":         {contain(bytes.Join([][]byte{good, bad, key, good}, nil)), `{"user":{"user_id":5}} !no_user_id {"user":{"user_id":5}}`},
 		"wrong digest":      {append(bytes.Clone(whole), 0), "!not_json"},
+		"field too large":   {contain(append(append(bytes.Clone(key), good...), 0x80, 0x80, 0x80, 0x80, 0x10, 0x00)), "!container_bad_protobuf"},
+		"largest field":     {contain(append(append(bytes.Clone(key), good...), 0xf8, 0xff, 0xff, 0xff, 0x0f, 0x00)), `{"user":{"user_id":5}}`},
 		"empty":             {contain(key), "!container_empty"},
 		"malformed":         {contain(append(bytes.Clone(good), 0x0c)), "!container_bad_protobuf"},
 		"without data":      {contain(bytes.Join([][]byte{key, good, {0x1a, 0x02, 0x08, 0x00}}, nil)), "!container_bad_protobuf"},
@@ -119,13 +121,12 @@ func FuzzOutcomes(f *testing.F) {
 	})
 }
 
-// A dead letter of a 100 byte record with the partition key "p" counts for 384 + 6 + 136 bytes, so 63,791 of them are
-// not more than 32 MiB.
+// A dead letter of 87 bytes with the partition key "pp" counts for 384 + 12 + 116 bytes, so 65,536 of them are 32 MiB.
 func TestContainersOverflow(t *testing.T) {
-	bad := user(strings.Repeat("x", 100))
-	const most = 32 << 20 / (384 + 6 + 136)
+	bad := user(strings.Repeat("x", 87))
+	const most = 65_536
 	container := func(n int) []byte {
-		return contain(append(encoded(1, []byte("p")), append(bytes.Repeat(bad, n), user(`{"user":{"user_id":"5"}}`)...)...))
+		return contain(append(encoded(1, []byte("pp")), append(bytes.Repeat(bad, n), user(`{"user":{"user_id":"5"}}`)...)...))
 	}
 	if outcomes := reference.Outcomes(container(most), everything()); len(outcomes) != most+1 || outcomes[most].Reason != "" {
 		t.Errorf("%d outcomes, want %d dead letters and a line", len(outcomes), most)

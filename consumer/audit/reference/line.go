@@ -9,13 +9,15 @@ import (
 	"unicode/utf8"
 )
 
-const maxDepth = 500 // of arrays and objects
+const (
+	maxDepth   = 500 // of arrays and objects
+	lineBreaks = "\r\n"
+)
 
 // Line returns the line that a user record should become, or the reason why it is to be rejected. The reasons are
 // asked for in this order; the first one counts.
 func Line(record []byte) (line []byte, reason string) {
-	severalLines := bytes.ContainsAny(record, "\r\n")
-	if severalLines {
+	if bytes.ContainsAny(record, lineBreaks) {
 		record = bytes.Trim(record, " \t\r\n")
 	}
 	switch {
@@ -40,7 +42,7 @@ func Line(record []byte) (line []byte, reason string) {
 	}
 	start := user.start + userID.start
 	line = slices.Concat(record[:start], []byte(id), record[start+len(userID.value):])
-	if severalLines && bytes.ContainsAny(line, "\r\n") {
+	if bytes.ContainsAny(line, lineBreaks) {
 		var compact bytes.Buffer
 		json.Compact(&compact, line) // of valid JSON, it cannot fail
 		line = compact.Bytes()
