@@ -56,7 +56,7 @@ func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode
 		report, err = c.audit(ctx, errOut)
 	}
 	if err == nil {
-		err = print(out, report, c.JSON)
+		err = printReport(out, report, c.JSON)
 	}
 	switch {
 	case err != nil:
@@ -74,8 +74,8 @@ func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Rep
 	if err != nil {
 		return audit.Report{}, err
 	}
-	show, clear := progress(terminal)
-	defer clear()
+	show, erase := progress(terminal)
+	defer erase()
 	cfg := audit.Config{
 		Links:       locationsIn(c.Bucket, c.Prefix),
 		DeadLetters: locationsIn(c.Bucket, c.ErrorsPrefix),
@@ -104,7 +104,7 @@ func locationsIn(bucket string, prefixes []string) (list []warehouse.Location) {
 	return list
 }
 
-func print(out io.Writer, report audit.Report, asJSON bool) error {
+func printReport(out io.Writer, report audit.Report, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
@@ -124,9 +124,9 @@ func print(out io.Writer, report audit.Report, asJSON bool) error {
 	return err
 }
 
-// progress returns two functions: one keeps a line on a terminal up to date, the other clears it. If out is no terminal,
+// progress returns two functions: one keeps a line on a terminal up to date, the other erases it. If out is no terminal,
 // they write nothing.
-func progress(out io.Writer) (show func(audit.Report), clear func()) {
+func progress(out io.Writer) (show func(audit.Report), erase func()) {
 	file, ok := out.(*os.File)
 	if ok {
 		info, err := file.Stat()

@@ -13,12 +13,13 @@ import (
 )
 
 func TestASoundWarehouse(t *testing.T) {
-	for _, format := range []warehouse.Format{warehouse.NDJSON, warehouse.NDJSONGzip} {
+	for _, format := range []warehouse.Format{warehouse.NDJSON, warehouse.NDJSONGzip, warehouse.NDJSONZstd, warehouse.Parquet} {
 		w := newWorld(t, format)
+		w.cfg.Source = stream{1, 12}
 		calls := 0
 		w.cfg.Progress = func(audit.Report) { calls++ }
 		r := w.verify(t, true)
-		if !r.OK() || len(r.Details) > 0 || r.Objects != 10 || calls != 10 || r.Records != 22 || r.DeadLetters != 2 || r.LedgerRecords != 24 || r.NotInLedger+r.Resent+r.NoCallID != 0 {
+		if !r.OK() || len(r.Details) > 0 || r.Objects != 10 || calls != 10 || r.Records != 22 || r.DeadLetters != 2 || r.LedgerRecords != 24 || r.NotInLedger+r.Resent+r.NoCallID != 0 || r.Compared != 8 {
 			t.Errorf("%s: %+v", format, r)
 		}
 		if want := map[string]int{"shardId-000000000000": 12, "shardId-000000000001": 12}; !maps.Equal(r.Shards, want) {

@@ -138,6 +138,10 @@ func TestEveryDamageIsFound(t *testing.T) {
 			func(t *testing.T, w *world) { w.edit(t, w.keys["203"], metadata("records", "4")) },
 			map[audit.Fault]int{audit.WrongCounts: 1},
 		},
+		"an absurd number of records in the metadata": {
+			func(t *testing.T, w *world) { w.edit(t, w.keys["203"], metadata("records", "1000000000000000000")) },
+			map[audit.Fault]int{audit.WrongCounts: 1},
+		},
 		"another number of rejected records in the metadata": {
 			func(t *testing.T, w *world) { w.edit(t, w.keys["103"], metadata("rejected", "2")) },
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},

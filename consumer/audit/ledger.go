@@ -62,7 +62,7 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 	reader.FieldsPerRecord = -1
 	l := &ledger{entries: map[uint64]entry{}}
 	shards := map[string]uint16{}
-	var waiting []string
+	var previous []string // a line counts when its end was read
 	for {
 		fields, err := reader.Read()
 		if err != nil && source.eof && source.last != '\n' && !errors.Is(err, io.EOF) {
@@ -71,15 +71,15 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		if waiting != nil && (err == nil || source.last == '\n') {
-			if err := l.add(waiting, shards, seed); err != nil {
+		if previous != nil && (err == nil || source.last == '\n') {
+			if err := l.add(previous, shards, seed); err != nil {
 				return nil, fmt.Errorf("line %d: %w", l.lines+1, err)
 			}
 		}
 		if err != nil {
 			return l, nil
 		}
-		waiting = slices.Clone(fields)
+		previous = slices.Clone(fields)
 	}
 }
 
