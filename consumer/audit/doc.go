@@ -12,6 +12,9 @@
 //	with the stream                the same records, as often, in the same order, byte by byte; of Parquet, which does
 //	                               not keep the text, only the call_ids
 //
+// An audit only reads. It does not look at the lease table, and it judges dead letters by their number and place, not by
+// their content.
+//
 // The comparison with the stream reaches as far as its retention. It is for an application that started at
 // TRIM_HORIZON: one that started later does not have what lies before.
 //
