@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
@@ -225,16 +226,16 @@ func (r *rig) putRaw(data []byte) {
 	}
 }
 
-// report verifies the warehouse as it is now.
-func (r *rig) report() warehouse.Report {
+// report audits the warehouse as it is now.
+func (r *rig) report() audit.Report {
 	r.t.Helper()
 	r.mu.Lock()
 	ledger := r.ledger.String()
 	r.mu.Unlock()
-	report, err := warehouse.Verify(context.Background(), r.objects, warehouse.Verification{
-		Locations: []warehouse.Location{{Bucket: r.bucket, Prefix: "records/"}},
-		Errors:    []warehouse.Location{{Bucket: r.bucket, Prefix: "errors/"}},
-		Ledger:    strings.NewReader(ledger),
+	report, err := audit.Run(context.Background(), r.objects, audit.Config{
+		Links:       []warehouse.Location{{Bucket: r.bucket, Prefix: "records/"}},
+		DeadLetters: []warehouse.Location{{Bucket: r.bucket, Prefix: "errors/"}},
+		Ledger:      strings.NewReader(ledger),
 	})
 	if err != nil {
 		r.t.Fatal(err)

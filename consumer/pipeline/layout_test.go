@@ -6,6 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/testenv"
@@ -45,8 +46,8 @@ func TestLayoutChangesBetweenTwoRuns(t *testing.T) {
 	if finished, err := shard.Finish(t.Context(), shard.Position()); err != nil || !finished {
 		t.Fatalf("finished %t, %v", finished, err)
 	}
-	report, err := warehouse.Verify(t.Context(), client, warehouse.Verification{
-		Locations: []warehouse.Location{at("r/"), at("s/")}, Errors: []warehouse.Location{at("e/"), at("f/")},
+	report, err := audit.Run(t.Context(), client, audit.Config{
+		Links: []warehouse.Location{at("r/"), at("s/")}, DeadLetters: []warehouse.Location{at("e/"), at("f/")},
 	})
 	if err != nil || !report.OK() || report.Records+report.DeadLetters != len(b.stream.users) {
 		t.Errorf("%v; want %d records and dead letters\n%s", err, len(b.stream.users), strings.Join(report.Lines(), "\n"))

@@ -15,6 +15,7 @@ import (
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
+	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
@@ -143,9 +144,9 @@ func playFault(t *testing.T, url, bucketName string, rule faults.Rule) {
 	if err := w.check(); err != nil {
 		t.Error(err)
 	}
-	report, err := warehouse.Verify(ctx, client, warehouse.Verification{
-		Locations: []warehouse.Location{{Bucket: bucketName, Prefix: "r/"}},
-		Errors:    []warehouse.Location{{Bucket: bucketName, Prefix: "e/"}},
+	report, err := audit.Run(ctx, client, audit.Config{
+		Links:       []warehouse.Location{{Bucket: bucketName, Prefix: "r/"}},
+		DeadLetters: []warehouse.Location{{Bucket: bucketName, Prefix: "e/"}},
 	})
 	if err != nil || !report.OK() {
 		t.Errorf("%v\n%s", err, strings.Join(report.Lines(), "\n"))

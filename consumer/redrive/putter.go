@@ -7,28 +7,29 @@ import (
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/wait"
 )
 
 // Limits of PutRecords (API reference): entries, and bytes with partition keys, of one request. The stream may
-// take 10 MiB; 5 MiB is what every stream takes, and a single larger record still goes by itself.
+// accept 10 MiB. Every stream accepts 5 MiB, and a single larger record still goes by itself.
 const (
 	maxEntries           = 500
 	maxBytes             = 5 << 20
 	maxPartitionKeyChars = 256
 )
 
-// If nothing at all is taken this often in a row, it is not going to be: with these pauses, within about a minute.
+// So many calls in a row without one acknowledged record end the redrive. With these pauses that is about a minute.
 const (
 	maxRefusals = 20
-	maxBackoff  = 5 * time.Second
 	callTimeout = 30 * time.Second
 )
+
+var backoff = wait.Backoff{First: time.Second, Last: 5 * time.Second}
 
 // Stream is what a redrive needs of Kinesis; *kinesis.Client has it. A record is durable once the answer gives its
 // sequence number; a call that failed may have put any part of it.
@@ -40,16 +41,11 @@ type Stream interface {
 type putter struct {
 	name    string
 	stream  Stream
-	backoff *retry.ExponentialJitterBackoff
 	waiting []types.PutRecordsRequestEntry
 	bytes   int
 }
 
-func newPutter(name string, stream Stream) *putter {
-	return &putter{name: name, stream: stream, backoff: retry.NewExponentialJitterBackoff(maxBackoff)}
-}
-
-// add queues an entry and returns how many were put to make room for it.
+// add queues an entry. It returns how many entries were put to make room for it.
 func (p *putter) add(ctx context.Context, entry warehouse.DeadLetter) (put int, err error) {
 	e := request(entry)
 	size := len(e.Data) + len(*e.PartitionKey)
@@ -62,8 +58,8 @@ func (p *putter) add(ctx context.Context, entry warehouse.DeadLetter) (put int, 
 	return put, nil
 }
 
-// request keeps the keys of the record if the stream can take them. Without a partition key, which is what some are
-// rejected for, the sequence number serves: any key is as good, and it spreads.
+// request keeps the keys of the record if the stream accepts them. Some records were rejected because they have no
+// partition key. The sequence number serves as one: any key is as good, and it spreads.
 func request(entry warehouse.DeadLetter) types.PutRecordsRequestEntry {
 	e := types.PutRecordsRequestEntry{Data: entry.Data, PartitionKey: &entry.PartitionKey}
 	if entry.PartitionKey == "" || utf8.RuneCountInString(entry.PartitionKey) > maxPartitionKeyChars {
@@ -75,9 +71,9 @@ func request(entry warehouse.DeadLetter) types.PutRecordsRequestEntry {
 	return e
 }
 
-// flush puts what waits and returns how many entries the stream acknowledged. Success is per entry: only what was
-// refused is sent again, after a pause with full jitter. A call that fails as a whole, after the SDK's own retries,
-// ends it: whether it has put anything is unknown, and going on is for a person to decide.
+// flush puts all that waits and returns how many entries the stream acknowledged. Success is per entry: after a pause,
+// only the refused ones are sent again. A call that fails as a whole, after the SDK's own retries, ends it. Its outcome
+// is unknown, so a person has to decide whether to go on.
 func (p *putter) flush(ctx context.Context) (put int, err error) {
 	for refusals := 0; len(p.waiting) > 0; {
 		before := len(p.waiting)
@@ -93,8 +89,8 @@ func (p *putter) flush(ctx context.Context) (put int, err error) {
 			return put, fmt.Errorf("put records: %d refused %d times, at last with %w", before, refusals, refused)
 		}
 		if refused != nil {
-			if err := p.pause(ctx, refusals, refused); err != nil {
-				return put, err
+			if err := wait.For(ctx, backoff.After(refusals)); err != nil {
+				return put, fmt.Errorf("put records: %w", err)
 			}
 		}
 	}
@@ -102,7 +98,7 @@ func (p *putter) flush(ctx context.Context) (put int, err error) {
 	return put, nil
 }
 
-// send puts all that waits once, keeps what was refused, and returns the last refusal.
+// send puts all that waits once, keeps the refused entries, and returns the last refusal.
 func (p *putter) send(ctx context.Context) (refused, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -122,17 +118,4 @@ func (p *putter) send(ctx context.Context) (refused, err error) {
 	}
 	p.waiting = rest
 	return refused, nil
-}
-
-func (p *putter) pause(ctx context.Context, refusals int, cause error) error {
-	delay, err := p.backoff.BackoffDelay(refusals, cause)
-	if err != nil {
-		delay = maxBackoff
-	}
-	select {
-	case <-time.After(delay):
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("put records: %w", ctx.Err())
-	}
 }

@@ -1,14 +1,14 @@
-// Package redrive puts dead letters back into the stream, after whatever made them bad has been mended.
+// Package redrive puts dead letters back into the stream, after the reason for their rejection was mended.
 //
 // It reads the dead letter objects in the order of their keys (day, shard, place in the shard) and puts the original
 // bytes of each selected entry under its partition key, as a new record with a new sequence number. A container of the
 // Kinesis Producer Library is put as its user records. The objects stay as they are.
 //
-// It is not idempotent. The stream and the warehouse take a record that is put again for a new one, so a redrive
-// that is repeated, or that put a batch without hearing the answer, repeats records; readers can tell by the call_id.
-// Two things help: a dry run says beforehand what would be put, and when a redrive is cut short, [Summary.Last] names
-// the last object that is done, from which the next one can go on ([Config.After]). Records that are still bad are
-// rejected again and come back as new dead letters.
+// It is not idempotent. To the stream and the warehouse, a record that is put again is a new record. So a redrive
+// repeats records if it is run twice, or if the answer to a call was lost. Readers can tell by the call_id. Two things
+// help. A dry run says beforehand what would be put. And if a redrive is cut short, [Summary.Last] names the last
+// object that is done; the next redrive can go on from there ([Config.After]). Records that are still bad are rejected
+// again and come back as new dead letters.
 package redrive
 
 import (
@@ -46,7 +46,7 @@ type Config struct {
 	DryRun       bool               // read and count, put nothing
 }
 
-// Summary says what was done; it is right also if the redrive ended with an error.
+// Summary says what was done, also if the redrive ended with an error.
 type Summary struct {
 	Objects  int                      // dead letter objects read to their end
 	Read     int                      // entries in them
@@ -65,11 +65,11 @@ type Redrive struct {
 
 // New returns a redrive of what cfg selects.
 func New(cfg Config, bucket Bucket, stream Stream, log logrus.FieldLogger) *Redrive {
-	return &Redrive{Config: cfg, bucket: bucket, put: newPutter(cfg.Stream, stream), log: log}
+	return &Redrive{Config: cfg, bucket: bucket, put: &putter{name: cfg.Stream, stream: stream}, log: log}
 }
 
-// Run reads and puts object by object until all are done, or ctx ends. It stops at the first entry that cannot be
-// read, or that the stream keeps refusing.
+// Run reads and puts object by object until all are done, or ctx ends. It stops at the first entry that cannot be read,
+// and if the stream refuses everything for about a minute.
 func (r *Redrive) Run(ctx context.Context) (Summary, error) {
 	sum := Summary{Selected: map[transform.Reason]int{}}
 	prefixes := []string{r.ErrorsPrefix + "dt="}
@@ -92,12 +92,12 @@ func (r *Redrive) runPrefix(ctx context.Context, prefix string, sum *Summary) er
 	if r.After != "" {
 		in.StartAfter = &r.After
 	}
-	for pages := s3.NewListObjectsV2Paginator(r.bucket, in); pages.HasMorePages(); {
-		page, err := pages.NextPage(ctx)
+	for listings := s3.NewListObjectsV2Paginator(r.bucket, in); listings.HasMorePages(); {
+		listing, err := listings.NextPage(ctx)
 		if err != nil {
 			return fmt.Errorf("list dead letters under %s: %w", prefix, err)
 		}
-		for _, object := range page.Contents {
+		for _, object := range listing.Contents {
 			if err := r.runObject(ctx, *object.Key, sum); err != nil {
 				return fmt.Errorf("redrive %s: %w", *object.Key, err)
 			}
@@ -124,19 +124,8 @@ func (r *Redrive) runObject(ctx context.Context, key string, sum *Summary) error
 			return fmt.Errorf("read entry %d: %w", sum.Read, err)
 		}
 		sum.Read++
-		if len(r.Reasons) > 0 && !slices.Contains(r.Reasons, entry.Reason) {
-			continue
-		}
-		sum.Selected[entry.Reason]++
-		if r.DryRun {
-			continue
-		}
-		for record := range userRecords(entry) {
-			n, err := r.put.add(ctx, record)
-			sum.Put += n
-			if err != nil {
-				return err
-			}
+		if err := r.runEntry(ctx, entry, sum); err != nil {
+			return err
 		}
 	}
 	n, err := r.put.flush(ctx)
@@ -149,8 +138,28 @@ func (r *Redrive) runObject(ctx context.Context, key string, sum *Summary) error
 	return nil
 }
 
-// userRecords takes a container apart, and any container in it. As a whole it would go to one shard, whose consumer
-// passes over the user records that belong to others. Whatever is no container, or a broken one, stays as it is.
+// runEntry queues the user records of one entry, if it is selected.
+func (r *Redrive) runEntry(ctx context.Context, entry warehouse.DeadLetter, sum *Summary) error {
+	if len(r.Reasons) > 0 && !slices.Contains(r.Reasons, entry.Reason) {
+		return nil
+	}
+	sum.Selected[entry.Reason]++
+	if r.DryRun {
+		return nil
+	}
+	for record := range userRecords(entry) {
+		n, err := r.put.add(ctx, record)
+		sum.Put += n
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// userRecords takes a container apart, and any container in it. Put as a whole, it would go to one shard, and the
+// consumer of that shard passes over the user records of other shards. A malformed container stays as it is, and so
+// does a record that is none.
 func userRecords(entry warehouse.DeadLetter) iter.Seq[warehouse.DeadLetter] {
 	return func(yield func(warehouse.DeadLetter) bool) { eachUserRecord(entry, yield) }
 }

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -20,9 +20,6 @@ const (
 // every process holds, and what a consumer asks of DynamoDB. What grows from row to row leaks. The verification comes
 // last.
 func soak(ctx context.Context, cfg Config, r *rig) error {
-	if err := r.build(ctx, "./scripts/verify"); err != nil {
-		return err
-	}
 	stream, err := r.stream(ctx, 4)
 	if err != nil {
 		return err
@@ -56,13 +53,10 @@ func soak(ctx context.Context, cfg Config, r *rig) error {
 			return fmt.Errorf("stop consumer: %w", err)
 		}
 	}
-	verify, err := r.start(r.endpoints, "verify", "--bucket", bucket, "--prefix", app+"/records/", "--errors-prefix", app+"/errors/",
-		"--stream", stream, "--ledger", ledger)
-	if err != nil {
-		return err
-	}
-	failed := verify.Wait()
-	found, _ := os.ReadFile(verify.log)
+	verify := exec.CommandContext(ctx, filepath.Join(r.dir, "consumer"), "verify", "--bucket", bucket,
+		"--prefix", app+"/records/", "--errors-prefix", app+"/errors/", "--stream", stream, "--ledger", ledger)
+	verify.Env = r.endpoints.Environ()
+	found, failed := verify.CombinedOutput()
 	fmt.Printf("\n%s", found)
 	return failed
 }

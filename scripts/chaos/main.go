@@ -6,7 +6,7 @@
 // A producer puts call events, three consumers warehouse them. Faults come in waves: one alone, so that the time to
 // recover from it can be measured, or several that overlap. After a wave, every shard must make progress again within
 // the patience; then comes the next wave. At the end the producer stops, the consumers warehouse what is left and are
-// stopped, and scripts/verify reads everything against the producer's ledger.
+// stopped, and consumer verify reads everything against the producer's ledger.
 //
 // The seed decides which faults come in which order, on whom and for how long. What the programs are doing at that
 // moment it cannot decide, so a seed repeats a run's plan, not its course.

@@ -30,9 +30,9 @@ type report struct {
 	Details     []string       `json:"details"`
 }
 
-// verify runs scripts/verify as a user does.
+// verify runs consumer verify as a user does.
 func (c *chaos) verify(ctx context.Context, binary string) (r report, err error) {
-	cmd := exec.CommandContext(ctx, binary, "--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix,
+	cmd := exec.CommandContext(ctx, binary, "verify", "--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix,
 		"--ledger", c.producer.ledger, "--stream", stream, "--json")
 	cmd.Env = c.services.Endpoints().Environ()
 	var stderr bytes.Buffer

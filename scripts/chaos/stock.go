@@ -15,7 +15,7 @@ import (
 	"example.com/callevents/shared/sequence"
 )
 
-// What the stock consumer writes has no metadata and no chain, so scripts/verify has nothing to say of it. Here is the
+// What the stock consumer writes has no metadata and no chain, so consumer verify has nothing to say of it. Here is the
 // same count: every call_id of the ledger in how many lines?
 
 // stockKey is the name of one of its objects.

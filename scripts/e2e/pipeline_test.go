@@ -172,11 +172,11 @@ func (p *pipeline) owners() (owners string) {
 	return owners
 }
 
-// verify runs scripts/verify as a user does, against the ledger and the stream, and wants every record exactly once and
+// verify runs consumer verify as a user does, against the ledger and the stream, and wants every record exactly once and
 // nothing off.
 func (p *pipeline) verify(records int) {
 	p.Helper()
-	cmd := exec.Command(testenv.Build(p, "./scripts/verify"), "--bucket", p.bucket, "--prefix", prefix,
+	cmd := exec.Command(testenv.Build(p, "./consumer"), "verify", "--bucket", p.bucket, "--prefix", prefix,
 		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--stream", p.stream, "--json")
 	cmd.Env = p.env
 	var stderr bytes.Buffer

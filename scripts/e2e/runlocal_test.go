@@ -131,7 +131,7 @@ func TestRunLocalGoesOnWithoutAConsumerThatIsKilled(t *testing.T) {
 // lookAround runs an AWS program with the variables for another shell. It is early to verify, but not to read.
 func lookAround(t *testing.T, dir string) {
 	t.Helper()
-	cmd := exec.Command("bash", "-c", `source "$1" && exec "$0"`, testenv.Build(t, "./scripts/verify"), filepath.Join(dir, "aws.sh"))
+	cmd := exec.Command("bash", "-c", `source "$1" && exec "$0" verify`, testenv.Build(t, "./consumer"), filepath.Join(dir, "aws.sh"))
 	if out, err := cmd.CombinedOutput(); !strings.Contains(string(out), "\nrecords ") {
 		t.Errorf("%v\n%s", err, out)
 	}

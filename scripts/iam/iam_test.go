@@ -53,7 +53,7 @@ var policies = map[string]map[string][]string{
 		bucket + "/" + errors:  {"s3:GetObject", "s3:PutObject"},
 		bucket:                 {"s3:ListBucket"},
 	},
-	"operator.json": { // who runs scripts/verify and consumer redrive
+	"operator.json": { // who runs consumer verify and consumer redrive
 		stream:                 {"kinesis:PutRecords", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
 		bucket + "/" + records: {"s3:GetObject"},
 		bucket + "/" + errors:  {"s3:GetObject"},
@@ -90,7 +90,7 @@ func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
 // Where the calls are that a policy must allow, below the root. The longest match decides.
 var sources = map[string]string{
 	"producer/": "producer.json", "consumer/": "consumer.json",
-	"consumer/redrive/": "operator.json", "consumer/warehouse/verify": "operator.json", "scripts/verify/": "operator.json",
+	"consumer/redrive/": "operator.json", "consumer/audit/": "operator.json",
 }
 
 // The calls that only some flags of the producer make; docs/operations.md names them.
@@ -131,7 +131,7 @@ func calls(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
 	root := os.DirFS("../..")
-	for _, dir := range []string{"producer", "consumer", "scripts/verify"} {
+	for _, dir := range []string{"producer", "consumer"} {
 		err := fs.WalkDir(root, dir, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 				return err

@@ -77,18 +77,18 @@ func run(ctx context.Context, cfg Config) error {
 	watch.drain(context.WithoutCancel(ctx), consumers)
 	consumers.stop()
 	say("verification of everything in %s", cfg.Data)
-	verified := verify(services, filepath.Join(bin, "verify"), ledger)
+	verified := verify(services, filepath.Join(bin, "consumer"), ledger)
 	say("objects: %s", services.Objects(bucket, prefix))
 	return errors.Join(failed, verified)
 }
 
-// verify runs scripts/verify over all runs with this data directory. Its output goes to the terminal as it is.
-func verify(s *servers.Set, binary, ledger string) error {
-	args := []string{"--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix, "--stream", stream}
+// verify runs consumer verify over all runs with this data directory. Its output goes to the terminal as it is.
+func verify(s *servers.Set, consumer, ledger string) error {
+	args := []string{"verify", "--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix, "--stream", stream}
 	if _, err := os.Stat(ledger); err == nil {
 		args = append(args, "--ledger", ledger)
 	}
-	if err := passThrough(s, binary, args...); err != nil {
+	if err := passThrough(s, consumer, args...); err != nil {
 		return fmt.Errorf("verification: %w", err)
 	}
 	return nil

@@ -1,52 +1,11 @@
-package warehouse
+package audit
 
 import "fmt"
 
-// Fault is one kind of damage; its text is its name in JSON.
-type Fault string
-
-const (
-	Lost             Fault = "lost"                // in the ledger or the stream, but in no object and no dead letter
-	Duplicates       Fault = "duplicates"          // there more often than in the stream, or than the producer can have put it
-	OutOfOrder       Fault = "out_of_order"        // after a record of its shard that has a later sequence number
-	Misplaced        Fault = "misplaced"           // in an object of another shard or range than its sequence number
-	UserIDNotInteger Fault = "user_id_not_integer" // a line whose user.user_id is no JSON integer inside int64
-	NotJSON          Fault = "not_json"            // a line that is no JSON document
-	BrokenLinks      Fault = "broken_links"        // a link that does not begin where the one before it ends
-	WrongCounts      Fault = "wrong_counts"        // an object with more or fewer lines than its metadata says
-	Unreadable       Fault = "unreadable"          // an object that cannot be decoded to its end
-	Foreign          Fault = "foreign"             // an object under the prefix that is no link
-	DeadLetterFaults Fault = "dead_letter_faults"  // missing, of no link, or not as many or not those the link says
-)
-
-// faultTexts are all faults in the order of the report, in words, and what they need to be found.
-var faultTexts = []struct {
-	fault Fault
-	needs string
-	text  string
-}{
-	{Lost, needsEither, "lost"},
-	{Duplicates, "", "duplicates"},
-	{OutOfOrder, needsEither, "out of order within a shard"},
-	{Misplaced, needsLedger, "in the wrong object"},
-	{UserIDNotInteger, "", "user_id not an integer"},
-	{NotJSON, "", "lines that are not JSON"},
-	{BrokenLinks, "", "broken chain links"},
-	{WrongCounts, "", "objects with another number of records than they say"},
-	{Unreadable, "", "objects that cannot be decoded"},
-	{Foreign, "", "objects that are no links"},
-	{DeadLetterFaults, "", "dead letters that do not match their links"},
-}
-
-const (
-	needsLedger = "a ledger"
-	needsEither = "a ledger or the stream"
-)
-
-// maxDetails is how many faults are told one by one.
+// maxDetails is how many faults are reported one by one.
 const maxDetails = 20
 
-// Report is what a verification found.
+// Report is what an audit found.
 type Report struct {
 	Objects       int            `json:"objects"`
 	Bytes         int64          `json:"bytes"`
@@ -67,8 +26,8 @@ type Report struct {
 	withLedger, withStream bool
 }
 
-func newReport(withLedger, withStream bool) Report {
-	r := Report{Shards: map[string]int{}, Faults: map[Fault]int{}, withLedger: withLedger, withStream: withStream}
+func newReport(withLedger, withStream bool) *Report {
+	r := &Report{Shards: map[string]int{}, Faults: map[Fault]int{}, withLedger: withLedger, withStream: withStream}
 	for _, f := range faultTexts {
 		if f.needs == "" || withLedger || withStream && f.needs == needsEither {
 			r.Faults[f.fault] = 0
@@ -134,16 +93,16 @@ func (r *Report) add(o object) {
 	r.Objects++
 	r.Bytes += o.bytes
 	r.Records += len(o.lines)
-	r.DeadLetters += len(o.letters)
+	r.DeadLetters += len(o.deadLetters)
 	if o.isLink {
-		r.Shards[o.link.Shard] += len(o.lines) + len(o.letters)
+		r.Shards[o.link.Shard] += len(o.lines) + len(o.deadLetters)
 	}
 	for _, l := range o.lines {
 		if l.call == 0 {
 			r.NoCallID++
 		}
 	}
-	for _, f := range o.found {
+	for _, f := range o.findings {
 		r.fault(f.fault, "%s", f.text)
 	}
 }

@@ -1,15 +1,39 @@
-package warehouse
+package audit
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+
+	"example.com/callevents/consumer/warehouse"
 )
 
-// identity is what a verification wants of a row.
+// decode returns the lines that were encoded into body.
+func decode(format warehouse.Format, body io.Reader) (io.ReadCloser, error) {
+	switch format {
+	case warehouse.NDJSON:
+		return io.NopCloser(body), nil
+	case warehouse.NDJSONGzip:
+		return gzip.NewReader(body)
+	case warehouse.NDJSONZstd:
+		decoder, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1))
+		if err != nil {
+			return nil, err
+		}
+		return decoder.IOReadCloser(), nil
+	case warehouse.Parquet:
+		return parquetLines(body)
+	}
+	return nil, fmt.Errorf("format %s cannot be read", format)
+}
+
+// identity is what an audit wants of a row.
 type identity struct {
 	Event struct {
 		Property struct {

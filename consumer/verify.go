@@ -1,6 +1,3 @@
-// Command verify reads a warehouse from end to end and says, figure by figure, whether everything is there once, in
-// order and in form. It only reads. The exit code is 0 if all is well, 1 if anything is off, and 2 if that could not
-// be found out.
 package main
 
 import (
@@ -10,20 +7,19 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
 )
 
-// Config is what can be set, by flag or by environment variable (CALLEVENTS_<FLAG_NAME>).
-type Config struct {
+// verifyConfig says what to verify, and against what.
+type verifyConfig struct {
 	Bucket       string   `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
 	Prefix       []string `default:"mandir-event-records/" sep:"none" help:"Prefix of the objects, with a slash at the end. If it was changed between two runs of the consumer, give all of them, oldest first."`
 	ErrorsPrefix []string `default:"mandir-event-errors/" sep:"none" help:"Prefix of the dead letters, with a slash at the end; more than one as above."`
@@ -32,8 +28,8 @@ type Config struct {
 	JSON         bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
 }
 
-// Validate reports every problem at once. Kong calls it after parsing.
-func (c *Config) Validate() error {
+// Validate reports every problem at once.
+func (c *verifyConfig) Validate() error {
 	var problems []error
 	if c.Bucket == "" {
 		problems = append(problems, errors.New("--bucket must not be empty"))
@@ -46,72 +42,69 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(realMain(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-func realMain(ctx context.Context, args []string, out, errOut io.Writer) int {
-	var cfg Config
-	parser := kong.Must(&cfg, kong.Name("verify"), kong.DefaultEnvars("CALLEVENTS"),
+// verify reads a warehouse from end to end and prints, figure by figure, whether everything is there once, in order and
+// in form. It only reads. The exit code is 0 if all is well, 1 if anything is off, and 2 if that could not be found out
+// or the flags are wrong.
+func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode int) {
+	var c verifyConfig
+	parser := kong.Must(&c, kong.Name("consumer verify"), kong.DefaultEnvars("CALLEVENTS"),
 		kong.Description("Reads every object of a warehouse and says what is in it and what is wrong. Stop the consumers before. "+
 			"AWS region, credentials and endpoints come from the usual AWS environment."))
-	if _, err := parser.Parse(args); err != nil {
+	_, err := parser.Parse(args)
+	var report audit.Report
+	if err == nil {
+		report, err = c.audit(ctx, errOut)
+	}
+	if err == nil {
+		err = printReport(out, report, c.JSON)
+	}
+	switch {
+	case err != nil:
 		fmt.Fprintf(errOut, "verify: %v\n", err)
 		return 2
-	}
-	show, clear := progress(errOut)
-	report, err := verify(ctx, cfg, show)
-	clear()
-	if err != nil {
-		fmt.Fprintf(errOut, "verify: %v\n", err)
-		return 2
-	}
-	if err := print(out, report, cfg.JSON); err != nil {
-		fmt.Fprintf(errOut, "verify: %v\n", err)
-		return 2
-	}
-	if !report.OK() {
+	case !report.OK():
 		return 1
 	}
 	return 0
 }
 
-func verify(ctx context.Context, cfg Config, progress func(warehouse.Report)) (warehouse.Report, error) {
+// audit runs the audit, and shows on a terminal how far it is.
+func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Report, error) {
 	awsConfig, err := awsclient.Load(ctx)
 	if err != nil {
-		return warehouse.Report{}, err
+		return audit.Report{}, err
 	}
-	v := warehouse.Verification{
-		Locations: locations(cfg.Bucket, cfg.Prefix),
-		Errors:    locations(cfg.Bucket, cfg.ErrorsPrefix),
-		Progress:  progress,
+	show, erase := progress(terminal)
+	defer erase()
+	cfg := audit.Config{
+		Links:       locationsIn(c.Bucket, c.Prefix),
+		DeadLetters: locationsIn(c.Bucket, c.ErrorsPrefix),
+		Progress:    show,
 	}
-	if cfg.Ledger != nil { // a nil *os.File in an interface would not be nil
-		defer cfg.Ledger.Close()
-		v.Ledger = cfg.Ledger
+	if c.Ledger != nil { // a nil *os.File in an interface would not be nil
+		defer c.Ledger.Close()
+		cfg.Ledger = c.Ledger
 	}
-	if cfg.Stream != "" {
-		if v.Source, err = newSource(ctx, awsConfig, cfg.Stream); err != nil {
-			return warehouse.Report{}, err
+	if c.Stream != "" {
+		if cfg.Source, err = audit.OpenStream(ctx, awsConfig, c.Stream); err != nil {
+			return audit.Report{}, err
 		}
 	}
-	report, err := warehouse.Verify(ctx, awsclient.S3(awsConfig), v)
-	if err == nil && report.Objects == 0 && v.Ledger == nil && v.Source == nil {
-		err = fmt.Errorf("no objects in %v: are --bucket and --prefix right?", v.Locations)
+	report, err := audit.Run(ctx, awsclient.S3(awsConfig), cfg)
+	if err == nil && report.Objects == 0 && cfg.Ledger == nil && cfg.Source == nil {
+		err = fmt.Errorf("no objects in %v: are --bucket and --prefix right?", cfg.Links)
 	}
 	return report, err
 }
 
-func locations(bucket string, prefixes []string) (list []warehouse.Location) {
+func locationsIn(bucket string, prefixes []string) (list []warehouse.Location) {
 	for _, prefix := range prefixes {
 		list = append(list, warehouse.Location{Bucket: bucket, Prefix: prefix})
 	}
 	return list
 }
 
-func print(out io.Writer, report warehouse.Report, asJSON bool) error {
+func printReport(out io.Writer, report audit.Report, asJSON bool) error {
 	if asJSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
@@ -131,9 +124,9 @@ func print(out io.Writer, report warehouse.Report, asJSON bool) error {
 	return err
 }
 
-// progress returns what keeps one line on a terminal up to date, and what clears it. If out is no terminal, neither
-// writes anything.
-func progress(out io.Writer) (show func(warehouse.Report), clear func()) {
+// progress returns two functions: one keeps a line on a terminal up to date, the other erases it. If out is no terminal,
+// they write nothing.
+func progress(out io.Writer) (show func(audit.Report), erase func()) {
 	file, ok := out.(*os.File)
 	if ok {
 		info, err := file.Stat()
@@ -144,7 +137,7 @@ func progress(out io.Writer) (show func(warehouse.Report), clear func()) {
 	}
 	const pause = 200 * time.Millisecond
 	var last time.Time
-	show = func(r warehouse.Report) {
+	show = func(r audit.Report) {
 		if now := time.Now(); now.Sub(last) > pause {
 			last = now
 			fmt.Fprintf(out, "\r%d objects, %d records", r.Objects, r.Records)

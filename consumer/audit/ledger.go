@@ -1,4 +1,4 @@
-package warehouse
+package audit
 
 import (
 	"bytes"
@@ -15,7 +15,7 @@ import (
 	"example.com/callevents/shared/sequence"
 )
 
-// ledger is what a producer says it has put, by the hash of the call_id. A nil ledger knows nothing.
+// ledger is what a producer says it has put, by the hash of the call_id.
 type ledger struct {
 	entries map[uint64]entry
 	shards  []string
@@ -29,13 +29,6 @@ type entry struct {
 	lines   uint32 // acknowledged that often: each a record of its own in the stream
 	unknown uint16 // sends besides, which may have put a record or not
 	shard   uint16 // its place in ledger.shards
-}
-
-func (l *ledger) entry(call uint64) entry {
-	if l == nil {
-		return entry{}
-	}
-	return l.entries[call]
 }
 
 // mayBe is how many records with this call_id the producer can have put.
@@ -58,15 +51,18 @@ func (n number) before(other number) bool { return bytes.Compare(n[:], other[:])
 
 func (n number) String() string { return new(big.Int).SetBytes(n[:]).String() }
 
-// readLedger reads a ledger to its end. A last line without a line feed was being written when its producer died:
-// it says nothing, whatever it looks like.
+// readLedger reads a ledger to its end; that of a nil reader is empty. A last line without a line feed does not count:
+// the producer died while it wrote it.
 func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
-	source := &ended{Reader: r}
+	if r == nil {
+		return &ledger{}, nil
+	}
+	source := &endReader{Reader: r}
 	reader := csv.NewReader(source)
 	reader.FieldsPerRecord = -1
 	l := &ledger{entries: map[uint64]entry{}}
 	shards := map[string]uint16{}
-	var waiting []string
+	var previous []string // a line counts when its end was read
 	for {
 		fields, err := reader.Read()
 		if err != nil && source.eof && source.last != '\n' && !errors.Is(err, io.EOF) {
@@ -75,15 +71,15 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		if waiting != nil && (err == nil || source.last == '\n') {
-			if err := l.add(waiting, shards, seed); err != nil {
+		if previous != nil && (err == nil || source.last == '\n') {
+			if err := l.add(previous, shards, seed); err != nil {
 				return nil, fmt.Errorf("line %d: %w", l.lines+1, err)
 			}
 		}
 		if err != nil {
 			return l, nil
 		}
-		waiting = slices.Clone(fields)
+		previous = slices.Clone(fields)
 	}
 }
 
@@ -116,14 +112,14 @@ func (l *ledger) add(fields []string, shards map[string]uint16, seed maphash.See
 	return nil
 }
 
-// ended remembers how what was read ended.
-type ended struct {
+// endReader remembers the last byte, and whether the end was reached.
+type endReader struct {
 	io.Reader
 	last byte
 	eof  bool
 }
 
-func (e *ended) Read(p []byte) (int, error) {
+func (e *endReader) Read(p []byte) (int, error) {
 	n, err := e.Reader.Read(p)
 	if n > 0 {
 		e.last = p[n-1]

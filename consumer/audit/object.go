@@ -1,0 +1,109 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"io"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.com/callevents/consumer/warehouse"
+)
+
+// preflight is the name under each prefix of the object that a consumer leaves there when it starts.
+const preflight = "_preflight"
+
+// object is what is kept of one object and of the dead letters that its metadata names.
+type object struct {
+	key         string
+	bytes       int64
+	isLink      bool
+	link        warehouse.Link
+	lines       []line
+	deadLetters []uint64  // hashes of their call_ids, 0 where there is none
+	findings    []finding // that show without looking at other objects
+}
+
+// finding is a fault of an object.
+type finding struct {
+	fault Fault
+	text  string
+}
+
+func (o *object) fault(f Fault, format string, args ...any) {
+	o.findings = append(o.findings, finding{f, o.key + ": " + fmt.Sprintf(format, args...)})
+}
+
+// reader reads objects.
+type reader struct {
+	bucket Bucket
+	seed   maphash.Seed
+}
+
+// list calls each for every key at a location, in order, without the preflight's.
+func (r reader) list(ctx context.Context, at warehouse.Location, each func(key string) error) error {
+	for listings := s3.NewListObjectsV2Paginator(r.bucket, &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: &at.Prefix}); listings.HasMorePages(); {
+		listing, err := listings.NextPage(ctx)
+		if err != nil {
+			return fmt.Errorf("list %s: %w", at, err)
+		}
+		for _, o := range listing.Contents {
+			if *o.Key == at.Prefix+preflight {
+				continue
+			}
+			if err := each(*o.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// object reads an object to its end, and its dead letters. An error means that it could not be read now; what is wrong
+// with it is among its findings.
+func (r reader) object(ctx context.Context, at warehouse.Location, key string) (object, error) {
+	o := object{key: key}
+	if _, _, err := warehouse.ParseKey(at.Prefix, key); err != nil {
+		o.fault(Foreign, "not the name of a link")
+		return o, nil
+	}
+	out, err := r.bucket.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.Bucket, Key: &key})
+	if err != nil {
+		return o, fmt.Errorf("get %s: %w", key, err)
+	}
+	defer out.Body.Close()
+	if o.link, err = warehouse.ReadLink(at, key, out.Metadata); err != nil {
+		o.fault(Foreign, "%v", err)
+		return o, nil
+	}
+	o.isLink = true
+	body := &transport{Reader: out.Body}
+	err = o.readLines(body, r.seed)
+	o.bytes = body.bytes
+	switch {
+	case body.err != nil:
+		return o, fmt.Errorf("read %s: %w", key, body.err)
+	case err != nil:
+		o.fault(Unreadable, "%v", err)
+	case len(o.lines) != o.link.Records:
+		o.fault(WrongCounts, "%d records, its metadata says %d", len(o.lines), o.link.Records)
+	}
+	return o, r.readDeadLetters(ctx, &o)
+}
+
+// transport tells errors of the connection from those of what came over it.
+type transport struct {
+	io.Reader
+	bytes int64
+	err   error
+}
+
+func (t *transport) Read(p []byte) (int, error) {
+	n, err := t.Reader.Read(p)
+	t.bytes += int64(n)
+	if err != nil && err != io.EOF {
+		t.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,134 @@
+package reference
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+const (
+	maxDepth   = 500 // of arrays and objects
+	lineBreaks = "\r\n"
+)
+
+// Line returns the line that a user record should become, or the reason why it is to be rejected. The reasons are
+// asked for in this order; the first one counts.
+func Line(record []byte) (line []byte, reason string) {
+	if bytes.ContainsAny(record, lineBreaks) {
+		record = bytes.Trim(record, " \t\r\n")
+	}
+	switch {
+	case depth(record) > maxDepth:
+		return nil, tooDeep
+	case !json.Valid(record):
+		return nil, notJSON
+	case !utf8.Valid(record) || hasHalfPair(record):
+		return nil, invalidUTF8
+	}
+	user, reason := only(record, "user")
+	if reason != "" {
+		return nil, reason
+	}
+	userID, reason := only(user.value, "user_id")
+	if reason != "" {
+		return nil, reason
+	}
+	id := text(userID.value)
+	if !isInteger(id) {
+		return nil, userIDNotInteger
+	}
+	start := user.start + userID.start
+	line = slices.Concat(record[:start], []byte(id), record[start+len(userID.value):])
+	if bytes.ContainsAny(line, lineBreaks) {
+		var compact bytes.Buffer
+		json.Compact(&compact, line) // of valid JSON, it cannot fail
+		line = compact.Bytes()
+	}
+	return line, ""
+}
+
+// only returns the one member of an object with that name, or why there is not one.
+func only(object []byte, name string) (member, string) {
+	switch list := members(object, name); len(list) {
+	case 0:
+		return member{}, noUserID
+	case 1:
+		return list[0], ""
+	}
+	return member{}, duplicateName
+}
+
+// member is a value inside an object, and where in the object it begins.
+type member struct {
+	value json.RawMessage
+	start int
+}
+
+// members returns all members of an object with that name, in order. Any other JSON value has none.
+func members(object []byte, name string) (list []member) {
+	decoder := json.NewDecoder(bytes.NewReader(object))
+	if first, _ := decoder.Token(); first != json.Delim('{') {
+		return nil
+	}
+	for decoder.More() {
+		key, _ := decoder.Token() // no errors: the JSON is valid
+		var value json.RawMessage
+		_ = decoder.Decode(&value)
+		if key == name {
+			list = append(list, member{value, int(decoder.InputOffset()) - len(value)})
+		}
+	}
+	return list
+}
+
+// text is what a JSON string spells, or any other value as it is written.
+func text(value json.RawMessage) string {
+	var s string
+	if value[0] == '"' && json.Unmarshal(value, &s) == nil {
+		return s
+	}
+	return string(value)
+}
+
+// isInteger reports whether s is an int64 in the one form that FormatInt has for it.
+func isInteger(s string) bool {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && strconv.FormatInt(n, 10) == s
+}
+
+// depth is how deeply the brackets outside of strings nest. It is asked before the record is known to be JSON.
+func depth(record []byte) (deepest int) {
+	now, inString := 0, false
+	for i, c := range record {
+		switch {
+		case c == '"' && !endsInEscape(record[:i]):
+			inString = !inString
+		case inString:
+		case c == '[' || c == '{':
+			now++
+			deepest = max(deepest, now)
+		case c == ']' || c == '}':
+			now--
+		}
+	}
+	return deepest
+}
+
+// endsInEscape reports an odd number of backslashes at the end: the next character is escaped.
+func endsInEscape(text []byte) bool {
+	return (len(text)-len(bytes.TrimRight(text, `\`)))%2 == 1
+}
+
+// hasHalfPair reports an escape that is half of a surrogate pair, in valid JSON. Without the pairs, every escape of a
+// surrogate is half of one.
+func hasHalfPair(record []byte) bool {
+	return surrogate.Match(pairs.ReplaceAll(record, nil))
+}
+
+var (
+	pairs     = regexp.MustCompile(`\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\[^u]`) // and escapes without u, such as a backslash
+	surrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+)
