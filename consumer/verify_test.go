@@ -24,10 +24,6 @@ import (
 
 const shard = "shardId-000000000000"
 
-type leased struct{}
-
-func (leased) Deadline() time.Time { return time.Now().Add(time.Minute) }
-
 // newWarehouse stores the records 1 to 3, one a link, and returns the producer's ledger.
 func newWarehouse(t *testing.T) (bucket, ledger string) {
 	t.Helper()
@@ -55,18 +51,18 @@ func commit(t *testing.T, store *warehouse.Store, at warehouse.Place, n sequence
 	b := store.NewBatch()
 	b.Begin(at)
 	if !n.IsZero() {
-		b.Take(n)
-		if err := b.Add(fmt.Appendf(nil, `{"event":{"property":{"call_id":"call-%s"}},"user":{"user_id":5}}`+"\n", n)); err != nil {
+		b.Append(n)
+		if err := b.AddLine(fmt.Appendf(nil, `{"event":{"property":{"call_id":"call-%s"}},"user":{"user_id":5}}`+"\n", n)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if err := b.Seal("2026-11-24"); err != nil {
 		t.Fatal(err)
 	}
-	link, err := store.Commit(t.Context(), leased{}, b)
-	if err != nil {
-		t.Fatal(err)
+	if outcome, err := store.Create(t.Context(), time.Now().Add(time.Hour), b); outcome != warehouse.Done {
+		t.Fatalf("%s: %v", outcome, err)
 	}
+	link := store.Link(b)
 	return link
 }
 

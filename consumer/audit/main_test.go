@@ -92,11 +92,11 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	b.Begin(at)
 	var err error
 	for _, n := range records {
-		b.Take(number(n))
+		b.Append(number(n))
 		if n == 105 || n == 110 {
-			err = b.Reject(warehouse.DeadLetter{ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`))})
+			err = b.AddDeadLetter(warehouse.DeadLetter{ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`))})
 		} else {
-			err = b.Add([]byte(event(n, "512") + "\n"))
+			err = b.AddLine([]byte(event(n, "512") + "\n"))
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -106,10 +106,10 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	if err := b.Seal(nextDay); err != nil {
 		t.Fatal(err)
 	}
-	link, err := w.store.Commit(t.Context(), leased{}, b)
-	if err != nil {
-		t.Fatal(err)
+	if outcome, err := w.store.Create(t.Context(), time.Now().Add(time.Hour), b); outcome != warehouse.Done {
+		t.Fatalf("%s: %v", outcome, err)
 	}
+	link := w.store.Link(b)
 	if link.Rejected > 0 {
 		if err := w.store.PutDeadLetters(t.Context(), link, b); err != nil {
 			t.Fatal(err)
@@ -181,7 +181,3 @@ func faults(r audit.Report) map[audit.Fault]int {
 	return list
 }
 
-// leased is a lease that is never lost.
-type leased struct{}
-
-func (leased) Deadline() time.Time { return time.Now().Add(time.Hour) }
