@@ -11,9 +11,6 @@ import (
 	"example.com/callevents/consumer/warehouse"
 )
 
-// preflight is the name under each prefix of the object that a consumer leaves there when it starts.
-const preflight = "_preflight"
-
 // object is what is kept of one object and of the dead letters that its metadata names.
 type object struct {
 	key         string
@@ -41,7 +38,7 @@ type reader struct {
 	seed   maphash.Seed
 }
 
-// list calls each for every key at a location, in order, without the preflight's.
+// list calls each for every key at a location, in order, but for the probe of a consumer's start.
 func (r reader) list(ctx context.Context, at warehouse.Location, each func(key string) error) error {
 	for listings := s3.NewListObjectsV2Paginator(r.bucket, &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: &at.Prefix}); listings.HasMorePages(); {
 		listing, err := listings.NextPage(ctx)
@@ -49,7 +46,7 @@ func (r reader) list(ctx context.Context, at warehouse.Location, each func(key s
 			return fmt.Errorf("list %s: %w", at, err)
 		}
 		for _, o := range listing.Contents {
-			if *o.Key == at.Prefix+preflight {
+			if *o.Key == at.Prefix+warehouse.Probe {
 				continue
 			}
 			if err := each(*o.Key); err != nil {

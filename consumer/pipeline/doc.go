@@ -1,27 +1,25 @@
 // Package pipeline carries the records of one shard into its chain of objects:
 //
 //	page -> de-aggregate -> transform -> batch -> link -> dead letters -> checkpoint
+//	pipeline.go: one page, record by record        commit.go: one link
 //
-// Package warehouse tells the protocol of the chain. What this package adds is where a batch ends, and what happens
-// to it then.
+// Package warehouse tells the rules of the chain. This package adds where a batch ends, and plays the rules.
 //
 // A batch ends when it has reached a number of bytes or records, when its first record is old enough, when a record
-// of a later day comes, or when the shard is handed over. It never ends inside one Kinesis sequence number: a
-// container's user records share it. Nobody else needs to cut at the same place, because the place does not depend
-// on it.
+// of a later day comes, or when the shard is drained. It never ends inside one Kinesis sequence number: the user records
+// of a container share it. No other writer needs to cut at the same place, because a link's place does not depend on it.
 //
 // What always holds:
-//   - Records are taken in the order of their sequence numbers, each at most once: whatever is not after the last
-//     one taken is dropped.
-//   - While the outcome of a commit is unknown, no record is taken and no page is read: a store that is slow or away
+//   - Records are added in the order of their sequence numbers, each at most once. A record that is not after the last
+//     one is dropped.
+//   - While the outcome of a commit is unknown, no record is added and no page is read. A store that is slow or away
 //     costs no memory.
-//   - A shard holds one batch, compressed, and the dead letters of that batch: at most FlushBytes and one record,
-//     plus the encoder. The dead letters of one record are bounded, too, whatever is in it.
-//   - After an error nothing is lost that the chain and the stream do not have: the next owner of the lease starts
-//     from them.
+//   - A shard holds one batch, compressed, and the dead letters of that batch: at most FlushBytes and one record, plus
+//     the encoder. The dead letters of one record are bounded too.
+//   - An error loses nothing that the chain and the stream have. The next owner of the lease starts from them.
 //
-// A link of another writer that is found where the batch should go is adopted: the batch is dropped as a whole and
-// reading goes on after that link. Merging would save reading again what both have read, which is rare and cheap.
+// A link of another writer at the batch's place is adopted: the batch is dropped as a whole, and reading goes on behind
+// that link. Merging the two would save reading again what both have, which is rare and cheap.
 //
-// The package neither reads from Kinesis nor owns a lease; it starts no goroutine that outlives a call.
+// The package neither reads from Kinesis nor owns a lease, and starts no goroutine.
 package pipeline

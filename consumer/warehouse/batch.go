@@ -20,7 +20,6 @@ type Batch struct {
 	records     int
 	rejected    int
 	bytes       int // before compression
-	sealed      bool
 
 	format      Format
 	encoder     encoder
@@ -56,7 +55,7 @@ func newBatch(format Format) *Batch {
 // Begin empties the batch, which is to become the link at place.
 func (b *Batch) Begin(place Place) {
 	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
-	b.records, b.rejected, b.bytes, b.sealed = 0, 0, 0, false
+	b.records, b.rejected, b.bytes = 0, 0, 0
 	b.body.Reset()
 	b.deadLetters.Reset()
 	b.encoder.Reset(&b.body)
@@ -86,9 +85,6 @@ func (b *Batch) Bytes() int { return b.bytes }
 // BodyBytes is the size of the object as far as it is encoded.
 func (b *Batch) BodyBytes() int { return b.body.Len() }
 
-// Sealed reports whether a commit was begun. Then nothing more can be added.
-func (b *Batch) Sealed() bool { return b.sealed }
-
 // Append makes the record with sequence number n the last one of the batch's range. Its lines and dead letters follow.
 func (b *Batch) Append(n sequence.Number) {
 	if b.Empty() {
@@ -116,13 +112,9 @@ func (b *Batch) AddDeadLetter(letter DeadLetter) error {
 	return err
 }
 
-// Seal ends the object. The link after it is to be on nextDay. Sealing again changes nothing, so that a commit
-// whose outcome is unknown is repeated as it was.
+// Seal ends the object, to be called once. The link after it is to be on nextDay.
 func (b *Batch) Seal(nextDay string) error {
-	if b.sealed {
-		return nil
-	}
-	b.sealed, b.nextDay = true, nextDay
+	b.nextDay = nextDay
 	return b.encoder.Close()
 }
 

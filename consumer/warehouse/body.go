@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// blockBytes is the unit in which a body grows: small against a batch, so that a body needs no more than it holds.
+// blockBytes is the unit in which a body grows. It is small against a batch, so a body takes little more than it holds.
 const blockBytes = 256 << 10
 
 // body is an object in the making. It grows without copying and keeps its memory when it is emptied.

@@ -12,10 +12,10 @@ import (
 
 // Link is one object of a shard's chain: where it lies, its place in the chain, and what its metadata says.
 //
-// A link with records has First and Last set and Last after Previous; Records counts the lines, Rejected those that
-// went to the dead letters instead, and both may be zero. A link without records only changes the day: First is
-// zero, Last is Previous, and NextDay is later than Day. It is the first link of a shard, and what stands between
-// two days if nothing was waiting when the day changed.
+// A link with records has First and Last set, and Last is after Previous. Records counts the lines, Rejected the dead
+// letters; either may be zero. A link without records only changes the day: First is zero, Last is Previous, and
+// NextDay is later than Day. The first link of a shard is one, and a link between two days is if the batch was empty
+// when the day changed.
 type Link struct {
 	Location
 	Place
@@ -60,7 +60,7 @@ func (l Link) metadata() map[string]string {
 	return m
 }
 
-// ReadLink makes a link of an object's key and metadata, as they are under a location.
+// ReadLink makes a link of the key and metadata of an object at a location.
 func ReadLink(at Location, key string, metadata map[string]string) (Link, error) {
 	place, format, err := ParseKey(at.Prefix, key)
 	if err != nil {
@@ -69,8 +69,8 @@ func ReadLink(at Location, key string, metadata map[string]string) (Link, error)
 	return parseLink(at, place, format, metadata)
 }
 
-// parseLink is the inverse: the link at the location and place that the key names. It checks that the metadata agrees with the
-// key and with itself, so that a copied or foreign object is not taken for a link.
+// parseLink makes a link of an object's place and metadata. The metadata must agree with the place and with itself: a
+// copied or foreign object is no link.
 func parseLink(at Location, place Place, format Format, metadata map[string]string) (Link, error) {
 	p := metadataParser{values: metadata}
 	l := Link{

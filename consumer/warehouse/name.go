@@ -11,7 +11,7 @@ import (
 // Format is how an object is encoded; its text is the object's extension.
 type Format string
 
-// The formats of links. Dead letters are always [NDJSON], so that a person can read them as they are.
+// The formats of links. Dead letters are always [NDJSON], for people.
 const (
 	NDJSON     Format = "ndjson"
 	NDJSONGzip Format = "ndjson.gz"
@@ -19,7 +19,7 @@ const (
 	Parquet    Format = "parquet"
 )
 
-// Formats are all formats that a link may have, those that former runs used included.
+// formats are all that a link may have, those of former runs included.
 var formats = []Format{NDJSON, NDJSONGzip, NDJSONZstd, Parquet}
 
 func (f Format) contentType() string {
@@ -34,15 +34,14 @@ func (f Format) contentType() string {
 	return "application/x-ndjson"
 }
 
-// FirstDay is the day of the first link of every shard. No record is in that link: it only says on which day the
-// chain goes on.
+// FirstDay is the day of the first link of every shard. That link has no record. It says on which day the chain goes on.
 const FirstDay = "1970-01-01"
 
 // Day returns the UTC day of t as it stands in names.
 func Day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
 
-// Place is a place in a shard's chain where exactly one link can be. It is computed from the link before alone, so
-// that all writers of a shard agree on it, whatever they have read since.
+// Place is a place in a shard's chain, where exactly one link can be. It is computed from the link before it alone. So
+// all writers of a shard agree on it, no matter what they have read since.
 type Place struct {
 	Shard    string
 	Previous sequence.Number // the last sequence number of the link before; for the first link the one before the shard's starting one

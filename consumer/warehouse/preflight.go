@@ -12,8 +12,9 @@ import (
 	"example.com/callevents/shared/wait"
 )
 
-// probe is an object directly under a prefix, where no partition is and query engines do not look.
-const probe = "_preflight"
+// Probe is the name of the object that [Store.Preflight] leaves directly under each prefix: outside the partitions, where
+// query engines do not look.
+const Probe = "_preflight"
 
 // Preflight checks what the chain rests on, before anything is read: the bucket refuses a create of what exists, tells
 // absent objects from forbidden ones, and takes objects under both prefixes. It leaves an empty object called
@@ -28,7 +29,7 @@ func (s *Store) Preflight(ctx context.Context) error {
 	return nil
 }
 
-// probeCreate needs the second of two creates refused. The first is too, if an earlier start has left the object.
+// probeCreate creates the probe twice. One of the two must be refused: the first, if an earlier start has left the object.
 func (s *Store) probeCreate(ctx context.Context) error {
 	for range 2 {
 		err := s.putProbe(ctx, s.Prefix, aws.String("*"))
@@ -49,23 +50,23 @@ func (s *Store) probeErrors(ctx context.Context) error { return s.putProbe(ctx, 
 const conflicts = 10
 
 func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
-	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + probe), IfNoneMatch: ifNoneMatch}
+	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + Probe), IfNoneMatch: ifNoneMatch}
 	err := s.put(ctx, in, strings.NewReader(""))
 	for attempt := 1; attempt <= conflicts && status(err) == http.StatusConflict && wait.For(ctx, backoff.After(attempt)) == nil; attempt++ {
 		err = s.put(ctx, in, strings.NewReader(""))
 	}
 	switch status(err) {
 	case http.StatusForbidden:
-		return fatal("put %s%s: %w; allow s3:PutObject there", prefix, probe, err)
+		return fatal("put %s%s: %w; allow s3:PutObject there", prefix, Probe, err)
 	case http.StatusNotFound:
-		return fatal("put %s%s: %w; create the bucket %s, or choose another --bucket", prefix, probe, err, s.Bucket)
+		return fatal("put %s%s: %w; create the bucket %s, or choose another --bucket", prefix, Probe, err, s.Bucket)
 	case http.StatusMovedPermanently:
-		return fatal("put %s%s: %w; the bucket %s is in another region than the stream: choose another --bucket, or set AWS_REGION", prefix, probe, err, s.Bucket)
+		return fatal("put %s%s: %w; the bucket %s is in another region than the stream: choose another --bucket, or set AWS_REGION", prefix, Probe, err, s.Bucket)
 	case http.StatusNotImplemented:
-		return fatal("put %s%s: %w; the store has no conditional writes, use one that has, such as Amazon S3", prefix, probe, err)
+		return fatal("put %s%s: %w; the store has no conditional writes, use one that has, such as Amazon S3", prefix, Probe, err)
 	}
 	if err != nil && status(err) != http.StatusPreconditionFailed {
-		return fmt.Errorf("put %s%s: %w", prefix, probe, err)
+		return fmt.Errorf("put %s%s: %w", prefix, Probe, err)
 	}
 	return err
 }

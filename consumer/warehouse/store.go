@@ -13,9 +13,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// Client is what the chain needs of S3; *s3.Client has it. Every write must be durable and visible to all readers
-// when it returns, PutObject must honour If-None-Match, and ListObjectsV2 must be strongly consistent, as S3 is
-// since December 2020. Safe for concurrent use.
+// Client is what the chain needs of S3; *s3.Client has it. A write is durable and visible to all readers when it
+// returns. PutObject honours If-None-Match. ListObjectsV2 is strongly consistent, as S3 is since December 2020. Safe for
+// concurrent use.
 type Client interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 	HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error)
@@ -32,10 +32,10 @@ type Config struct {
 	Format       Format     // of new links
 	Locations    []Location // all that the application has written to; the present one may be among them
 
-	// Timeout of one request. A commit's is at most half the lease duration, so that its outcome is known, or known
-	// to be unknown, while the lease can still be renewed.
+	// Timeout of one request. A commit's is at most half the lease duration. So its outcome is known, or known to be
+	// unknown, while the lease can still be renewed.
 	Timeout time.Duration
-	// Retention of the stream. The tip of a chain is looked for this far back.
+	// Retention of the stream. The search for the tip of a chain goes this far back.
 	Retention time.Duration
 }
 
