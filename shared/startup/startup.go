@@ -42,7 +42,9 @@ func Wait(ctx context.Context, log logrus.FieldLogger, what string, timeout time
 		if !Passing(err) {
 			return err
 		}
-		report.failed(err, limited.Err() != nil)
+		if limited.Err() == nil { // an error that the timeout itself made says less than the one before it
+			report.failed(err)
+		}
 		if wait.For(limited, backoff.After(attempt)) != nil {
 			return report.over(ctx)
 		}
@@ -60,11 +62,10 @@ type report struct {
 	ended   sync.WaitGroup
 
 	mu   sync.Mutex
-	last error // the newest error, or that no answer came yet
-	said bool  // that there is an error at all
+	last error // the newest error
 }
 
-var errNoAnswer = errors.New("no answer yet")
+var errNoAnswer = errors.New("no answer")
 
 func newReport(log logrus.FieldLogger, what string, timeout time.Duration) *report {
 	r := &report{log: log, what: what, timeout: timeout, since: time.Now(), ticker: time.NewTicker(reportEvery),
@@ -98,15 +99,13 @@ func (r *report) say() {
 		Warn("the start waits for " + r.what)
 }
 
-// failed notes why the start waits. An error that the timeout itself made says less than the one before it.
-func (r *report) failed(err error, cut bool) {
+// failed notes why the start waits.
+func (r *report) failed(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !cut || !r.said {
-		r.last = err
-	}
-	if !r.said && !cut {
-		r.said = true
+	first := errors.Is(r.last, errNoAnswer)
+	r.last = err
+	if first {
 		r.say()
 		r.ticker.Reset(reportEvery)
 	}
