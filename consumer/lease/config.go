@@ -7,7 +7,8 @@ type Config struct {
 	// WorkerID is the owner written into the table. It must be unique to this process and start: a lease under this
 	// name that the process does not hold was acquired by a write whose answer was lost, and is acquired again at once.
 	WorkerID string
-	// Duration is how long a lease outlives its last renewal, as seen by another worker. At least 1 s.
+	// Duration is how long a lease outlives its last renewal, as seen by another worker. At least 1 s. It stands in the
+	// rows that this worker owns: workers with other durations respect it.
 	Duration time.Duration
 	// SyncInterval is the pause between two looks at the table while leases move.
 	SyncInterval time.Duration

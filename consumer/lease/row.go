@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"time"
 )
 
 // ShardEnd is the checkpoint of a shard that was read to its end. It is terminal.
@@ -19,6 +20,7 @@ const (
 	attrClaim      = "ClaimRequest"
 	attrCounter    = "LeaseCounter"
 	attrDay        = "CheckpointDay"
+	attrDuration   = "LeaseDuration"
 )
 
 // Row is one row as it was read. The zero value of any field but ShardID means that the attribute is absent.
@@ -31,6 +33,16 @@ type Row struct {
 	ParentShardID string
 	Claim         string // worker that waits for this lease
 	Timeout       string // for people, and as the version of a row that the stock library wrote
+	Duration      string // lease duration of the worker that acquired the lease last, such as 10s
+}
+
+// lifetime is how long the row's worker is respected after its last write: as long as that worker relies on it. A worker
+// that does not say, of a former version or of the stock library, is respected for as long as it would respect us.
+func (r Row) lifetime(ours time.Duration) time.Duration {
+	if d, err := time.ParseDuration(r.Duration); err == nil && d > 0 {
+		return d
+	}
+	return ours
 }
 
 // Exists reports whether the row was in the table when it was read.
@@ -57,7 +69,7 @@ type Set map[string]string
 // apply returns r as the write leaves it.
 func (s Set) apply(r Row) Row {
 	fields := map[string]*string{attrOwner: &r.Owner, attrTimeout: &r.Timeout, attrCheckpoint: &r.Checkpoint,
-		attrParent: &r.ParentShardID, attrClaim: &r.Claim, attrDay: &r.CheckpointDay}
+		attrParent: &r.ParentShardID, attrClaim: &r.Claim, attrDay: &r.CheckpointDay, attrDuration: &r.Duration}
 	for name, value := range s {
 		*fields[name] = value
 	}

@@ -49,8 +49,8 @@ func testWrites(t *testing.T, ctx context.Context, table lease.Table) {
 	if err != nil || absent.Exists() || absent.ShardID != "s1" {
 		t.Fatalf("absent row: %+v, %v", absent, err)
 	}
-	first, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "a", "ParentShardId": "s0", "LeaseTimeout": "soon"})
-	if err != nil || first.Counter != 1 || first.Owner != "a" || first.ParentShardID != "s0" {
+	first, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "a", "ParentShardId": "s0", "LeaseTimeout": "soon", "LeaseDuration": "10s"})
+	if err != nil || first.Counter != 1 || first.Owner != "a" || first.ParentShardID != "s0" || first.Duration != "10s" {
 		t.Fatalf("acquire an absent row: %+v, %v", first, err)
 	}
 	if _, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "b"}); !errors.Is(err, lease.ErrRefused) {
