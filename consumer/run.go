@@ -21,6 +21,7 @@ import (
 	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/httpserver"
 	"example.com/callevents/shared/sequence"
+	"example.com/callevents/shared/startup"
 )
 
 // run consumes until ctx ends, or until something happens that only a person can mend. The HTTP server starts first: it
@@ -50,22 +51,32 @@ func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 	return group.Wait()
 }
 
-// consume makes sure of the stream, the bucket and the lease table, and then works.
+// consume makes sure of the stream, the lease table and the bucket, and then works. The order of the start: first it
+// only reads, so that a start that is refused leaves nothing where another application is; then it tries the bucket; the
+// lease table, which pins this start's stream and location, comes last.
 func (cfg *Config) consume(ctx context.Context, instance *instance, registry *prometheus.Registry, log *logrus.Entry) error {
-	awsCfg, err := awsclient.Load(ctx)
+	start := starting{log, time.Now().Add(cfg.StartTimeout)}
+	awsCfg, err := await(ctx, start, "the AWS credentials", awsclient.Load)
 	if err != nil {
 		return err
 	}
-	stream, err := findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream, log)
+	stream, err := await(ctx, start, "the stream", func(ctx context.Context) (streamInfo, error) {
+		return findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream)
+	})
 	if err != nil {
 		return err
 	}
-	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
-	if err := store.Preflight(ctx); err != nil {
-		return err
-	}
+	settings := cfg.kcl(instance.workerID)
 	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
-	if err := table.Create(ctx); err != nil {
+	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
+	check := func(ctx context.Context) error { return table.Check(ctx, settings.Lease, stream.shards) }
+	if err := start.wait(ctx, "the lease table", check); err != nil {
+		return err
+	}
+	if err := start.wait(ctx, "the bucket", store.Preflight); err != nil {
+		return err
+	}
+	if err := start.wait(ctx, "the lease table", table.Prepare); err != nil {
 		return err
 	}
 	if store.Locations, err = locations(table.Application().Locations); err != nil {
@@ -75,12 +86,33 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
+	settings.Start = table.Application().Start()
+	worker := kcl.NewWorker(settings, awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"initial_position": table.Application().InitialPosition}).Info("consumer started")
 	return worker.Run(ctx)
+}
+
+// starting is a start under way: all its waits together take no longer than --start-timeout.
+type starting struct {
+	log   *logrus.Entry
+	until time.Time
+}
+
+// wait is [startup.Wait].
+func (s starting) wait(ctx context.Context, what string, step func(context.Context) error) error {
+	return startup.Wait(ctx, s.log, what, time.Until(s.until), step)
+}
+
+// await is wait for a step with a result.
+func await[T any](ctx context.Context, s starting, what string, step func(context.Context) (T, error)) (result T, err error) {
+	err = s.wait(ctx, what, func(ctx context.Context) (err error) {
+		result, err = step(ctx)
+		return err
+	})
+	return result, err
 }
 
 // newPipeline makes the pipelines of the shards that leases are acquired for.
@@ -121,9 +153,10 @@ func (c *Config) application(stream streamInfo) lease.Application {
 	return pin
 }
 
-func (c *Config) kcl(workerID string, start time.Time) kcl.Config {
+// kcl leaves out the initial position, which is pinned in the lease table.
+func (c *Config) kcl(workerID string) kcl.Config {
 	return kcl.Config{
-		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Grace: c.LeaseDuration,
+		Stream: c.Stream, Application: c.App, WorkerID: workerID, Grace: c.LeaseDuration,
 		Lease: lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval},
 	}
 }

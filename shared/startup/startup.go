@@ -42,9 +42,7 @@ func Wait(ctx context.Context, log logrus.FieldLogger, what string, timeout time
 		if !Passing(err) {
 			return err
 		}
-		if limited.Err() == nil { // an error that the timeout itself made says less than the one before it
-			report.failed(err)
-		}
+		report.failed(err, limited.Err() != nil)
 		if wait.For(limited, backoff.After(attempt)) != nil {
 			return report.over(ctx)
 		}
@@ -99,13 +97,15 @@ func (r *report) say() {
 		Warn("the start waits for " + r.what)
 }
 
-// failed notes why the start waits.
-func (r *report) failed(err error) {
+// failed notes why the start waits. An error that the timeout has cut says less than the one before it.
+func (r *report) failed(err error, cut bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	first := errors.Is(r.last, errNoAnswer)
-	r.last = err
-	if first {
+	if first || !cut {
+		r.last = err
+	}
+	if first && !cut {
 		r.say()
 		r.ticker.Reset(reportEvery)
 	}
