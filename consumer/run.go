@@ -52,7 +52,7 @@ func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 }
 
 // consume makes sure of the stream, the lease table and the bucket, and then works. The order of the start: first it
-// only reads, so that a start that is refused leaves nothing where another application is; then it tries the bucket; the
+// only reads, so that a start that fails leaves nothing where another application is; then it tries the bucket; the
 // lease table, which pins this start's stream and location, comes last.
 func (cfg *Config) consume(ctx context.Context, instance *instance, registry *prometheus.Registry, log *logrus.Entry) error {
 	start := starting{log, time.Now().Add(cfg.StartTimeout)}

@@ -22,6 +22,7 @@ import (
 type rig struct {
 	proxies map[string]*faults.Proxy // by service
 	args    []string
+	env     []string // beside the proxies
 }
 
 func newRig(t *testing.T) *rig {
@@ -66,6 +67,7 @@ func (r *rig) start(t *testing.T, args ...string) *consumer {
 	c := &consumer{}
 	cmd := exec.Command(testenv.Build(t, "./consumer"), slices.Concat(r.args, args)...)
 	cmd.Env = servers.Endpoints{Kinesis: r.proxies["Kinesis"].URL(), DynamoDB: r.proxies["DynamoDB"].URL(), S3: r.proxies["S3"].URL()}.Environ()
+	cmd.Env = append(cmd.Env, r.env...)
 	cmd.Stderr = c
 	child, err := children.Start(cmd)
 	if err != nil {
@@ -102,16 +104,16 @@ func alternately(a, b faults.Fault) faults.Fault {
 	}
 }
 
-// What may pass by itself at a start, by service. A nil fault is a connection that is refused. Seen to fail for all of
+// What may pass by itself at a start, by service. A nil fault is a port that nobody listens on. Seen to fail for all of
 // them: the consumer ended after 1.5 s (throttled, 5xx) or 16 s (no answer).
 func TestAStartWaitsForWhatPasses(t *testing.T) {
 	json, xml := faults.JSONError, faults.XMLError
 	for service, kinds := range map[string]map[string]faults.Fault{
-		"Kinesis": {"hangs": faults.Hang(), "refused": nil, "throttled": json(400, "LimitExceededException"),
+		"Kinesis": {"hangs": faults.Hang(), "down": nil, "throttled": json(400, "LimitExceededException"),
 			"5xx": alternately(json(500, "InternalFailure"), json(503, "ServiceUnavailable"))},
-		"DynamoDB": {"hangs": faults.Hang(), "refused": nil, "throttled": json(400, "ThrottlingException"),
+		"DynamoDB": {"hangs": faults.Hang(), "down": nil, "throttled": json(400, "ThrottlingException"),
 			"5xx": alternately(json(500, "InternalServerError"), json(503, "ServiceUnavailable"))},
-		"S3": {"hangs": faults.Hang(), "refused": nil, "throttled": xml(503, "SlowDown"),
+		"S3": {"hangs": faults.Hang(), "down": nil, "throttled": xml(503, "SlowDown"),
 			"5xx": alternately(xml(500, "InternalError"), xml(503, "ServiceUnavailable"))},
 	} {
 		for kind, fault := range kinds {
@@ -176,6 +178,18 @@ func TestWhatAPersonMustMendEndsAStart(t *testing.T) {
 	}
 }
 
+// A machine without credentials and without an instance role.
+func TestAStartWithoutCredentialsEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.env = []string{"AWS_ACCESS_KEY_ID=", "AWS_SECRET_ACCESS_KEY=", "AWS_EC2_METADATA_DISABLED=false", "AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1"}
+	c := r.start(t)
+	c.wantEnd(t, "no AWS credentials")
+	if c.said("the start waits for") {
+		t.Error("it waited")
+	}
+}
+
 // Seen to fail when each wait had the whole time.
 func TestAStartWaitsNoLongerThanItMay(t *testing.T) {
 	t.Parallel()
@@ -200,9 +214,9 @@ func TestOneShardEndsNoStart(t *testing.T) {
 	}
 }
 
-// A person forgets --app. The start is refused, and the application that is there goes on as if nothing had been. Seen to
-// fail when the prefix of the refused start stood in the lease table, and when its probes lay in the bucket.
-func TestAStartOnAnotherStreamIsRefusedAndLeavesNothing(t *testing.T) {
+// A person forgets --app. The start fails, and the application that is there goes on as if nothing had been. Seen to
+// fail when the prefix of the failed start stood in the lease table, and when its probes lay in the bucket.
+func TestAStartOnAnotherStreamFailsAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	started := func(c *consumer) {

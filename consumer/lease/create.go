@@ -125,7 +125,7 @@ func (t *DynamoDB) createTable(ctx context.Context) error {
 	return t.explain("create", "CreateTable", err)
 }
 
-// checkCapacity refuses a provisioned table that is too small even for one worker at rest: its renewals would be
+// checkCapacity finds a provisioned table that is too small even for one worker at rest: its renewals would be
 // throttled, and leases lost, for ever.
 func (t *DynamoDB) checkCapacity(table *types.TableDescription, cfg Config, shards int) error {
 	onDemand := table.BillingModeSummary != nil && table.BillingModeSummary.BillingMode == types.BillingModePayPerRequest

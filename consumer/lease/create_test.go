@@ -55,7 +55,7 @@ func start(t *testing.T, table *lease.DynamoDB, shards int) error {
 // Seen to fail when the pin had no condition: the second application's location stood in the first one's row, which found
 // foreign links there at its next start. Check alone, and the pin alone, must find it: somebody may be first in between.
 func TestAStartOnAnotherStreamLeavesNothing(t *testing.T) {
-	client, name := testenv.DynamoDBClient(t), testenv.Name(t, "refused")
+	client, name := testenv.DynamoDBClient(t), testenv.Name(t, "leases")
 	first := onStream(client, name, "stream/1", "s3://b/one/")
 	if err := start(t, first, 4); err != nil {
 		t.Fatal(err)

@@ -29,15 +29,13 @@ const (
 
 // Preflight checks what the chain rests on, before anything is read. It makes each kind of request that the run makes,
 // with names and metadata as long as they can become: the bucket lists by a part of a name, tells absent objects from
-// forbidden ones, refuses a create of what exists, and takes objects under both prefixes. It reads before it writes, so
+// forbidden ones, creates nothing that exists, and takes objects under both prefixes. It reads before it writes, so
 // that it leaves nothing under the prefix of another application. It leaves an empty object called _preflight under each
 // prefix. Every error says what to do. [ErrFatal] means that trying again is of no use.
 func (s *Store) Preflight(ctx context.Context) error {
-	steps := []func(context.Context) error{
-		s.checkNames, s.probeDays, s.probeAbsent, s.probeForeign, // write nothing
-		s.probeCreate, s.probePresent, s.probeList, s.probeErrors,
-	}
-	for _, step := range steps {
+	looks := []func(context.Context) error{s.checkNames, s.probeDays, s.probeAbsent, s.probeForeign}
+	tries := []func(context.Context) error{s.probeCreate, s.probePresent, s.probeList, s.probeErrors}
+	for _, step := range slices.Concat(looks, tries) {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("preflight of %s: %w", s.Location, err)
 		}

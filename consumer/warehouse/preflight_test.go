@@ -187,7 +187,7 @@ func TestPreflightFindsAnotherApplication(t *testing.T) {
 		}
 		out, err := srv.client.ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: &srv.bucket})
 		if err != nil || len(out.Contents) != 2 {
-			t.Errorf("%d objects, %v: the refused start has left something", len(out.Contents), err)
+			t.Errorf("%d objects, %v: the start that failed has left something", len(out.Contents), err)
 		}
 		if _, err := commit(within(t, 10*time.Second), ours, batch(t, ours, place("102"), day, "103")); err != nil {
 			t.Fatal(err)

@@ -28,8 +28,8 @@ type notYet struct{ error }
 
 func (e notYet) Unwrap() []error { return []error{e.error, errNotYet} }
 
-// Passing reports whether an error may pass by itself: throttling, a status of 5xx, a time-out, no network, a connection
-// that was refused or cut, or [NotYet]. Everything else is for a person: credentials, permissions, names, certificates.
+// Passing reports whether an error may pass by itself: throttling, a status of 5xx, a time-out, no network, no
+// connection, a connection that was cut, or [NotYet]. Everything else is for a person: credentials, permissions, names, certificates.
 // An error that nobody knows is for a person, too. The end of a context by a cancel does not pass.
 func Passing(err error) bool {
 	switch {

@@ -102,7 +102,7 @@ func TestPassingOfConnections(t *testing.T) {
 	open := httptest.NewServer(http.NotFoundHandler())
 	defer open.Close()
 	for url, want := range map[string]bool{
-		"http://127.0.0.1:1": true, "http://callevents.invalid": true, // refused; no network looks like no such host
+		"http://127.0.0.1:1": true, "http://callevents.invalid": true, // nobody listens; no network looks like no such host
 		secret.URL: false, "https" + open.URL[len("http"):]: false,
 	} {
 		if err := tables(url); err == nil || startup.Passing(err) != want {
@@ -117,7 +117,7 @@ func TestPassingOfConnections(t *testing.T) {
 }
 
 // A machine without credentials looks like one without network: the SDK asks the instance, and nobody answers. Seen to
-// fail when every connection that is refused passes.
+// fail when every connection that cannot be made passes.
 func TestMissingCredentialsDoNotPass(t *testing.T) {
 	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE",
 		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_EC2_METADATA_DISABLED"} {
