@@ -12,11 +12,9 @@ func TestWorkersWithDifferentLeaseDurationsLiveTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
 		defer c.finish()
-		c.lease.Duration = time.Minute
-		c.start("slow")
-		c.lease.Duration = 5 * time.Second
+		c.startWith("slow", time.Minute)
 		for _, id := range []string{"quick-1", "quick-2", "quick-3", "quick-4"} { // one without a lease: its row counts, too
-			c.start(id)
+			c.startWith(id, 5*time.Second)
 		}
 		c.wantBalanced(3 * time.Minute)
 		before := c.acquisitions()
@@ -37,10 +35,8 @@ func TestAWorkerIsReplacedAfterItsOwnLeaseDuration(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				cluster := newCluster(t, 4)
 				defer cluster.finish()
-				cluster.lease.Duration = c.crashed
-				w := cluster.start("crashes")
-				cluster.lease.Duration = c.other
-				cluster.start("other")
+				w := cluster.startWith("crashes", c.crashed)
+				cluster.startWith("other", c.other)
 				cluster.wantBalanced(3 * time.Minute)
 				time.Sleep(3 * time.Minute)
 				cluster.crash(w)
