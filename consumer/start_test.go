@@ -109,11 +109,11 @@ func alternately(a, b faults.Fault) faults.Fault {
 func TestAStartWaitsForWhatPasses(t *testing.T) {
 	json, xml := faults.JSONError, faults.XMLError
 	for service, kinds := range map[string]map[string]faults.Fault{
-		"Kinesis": {"hangs": faults.Hang(), "down": nil, "throttled": json(400, "LimitExceededException"),
+		"Kinesis": {"hangs": faults.Hang(), "down": nil, "cut": faults.Cut(), "throttled": json(400, "LimitExceededException"),
 			"5xx": alternately(json(500, "InternalFailure"), json(503, "ServiceUnavailable"))},
-		"DynamoDB": {"hangs": faults.Hang(), "down": nil, "throttled": json(400, "ThrottlingException"),
+		"DynamoDB": {"hangs": faults.Hang(), "down": nil, "cut": faults.Cut(), "throttled": json(400, "ThrottlingException"),
 			"5xx": alternately(json(500, "InternalServerError"), json(503, "ServiceUnavailable"))},
-		"S3": {"hangs": faults.Hang(), "down": nil, "throttled": xml(503, "SlowDown"),
+		"S3": {"hangs": faults.Hang(), "down": nil, "cut": faults.Cut(), "throttled": xml(503, "SlowDown"),
 			"5xx": alternately(xml(500, "InternalError"), xml(503, "ServiceUnavailable"))},
 	} {
 		for kind, fault := range kinds {

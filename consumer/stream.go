@@ -22,7 +22,7 @@ type streamInfo struct {
 	identity  string // ARN and creation time: another stream under the same name has other sequence numbers
 	retention time.Duration
 	now       time.Time // by the clock of Kinesis, which also dates the records
-	shards    int       // closed ones included
+	shards    int       // that are open
 }
 
 // findStream makes sure that the stream can be read, by each kind of request that the run makes. It is one attempt: a
@@ -60,14 +60,14 @@ func newStreamInfo(out *kinesis.DescribeStreamSummaryOutput) streamInfo {
 }
 
 // probeReads lists the shards and reads the oldest record of one of them, so that a permission that is missing, or that
-// of an encrypted stream's key, ends the start. It returns the number of shards. The answer that the shard is not there or
+// of an encrypted stream's key, ends the start. It returns the number of open shards. The answer that the shard is not there or
 // is busy shows that the request is allowed: one shard ends no start.
 func probeReads(ctx context.Context, client *kinesis.Client, name string) (shards int, err error) {
-	list, err := streams.ListShards(ctx, client, &kinesis.ListShardsInput{StreamName: &name})
+	all, err := streams.ListShards(ctx, client, &kinesis.ListShardsInput{StreamName: &name})
 	if err != nil {
 		return 0, explainRead("list the shards of", "ListShards", name, err)
 	}
-	open := slices.DeleteFunc(slices.Clone(list), func(s types.Shard) bool { return s.SequenceNumberRange.EndingSequenceNumber != nil })
+	open := slices.DeleteFunc(all, func(s types.Shard) bool { return s.SequenceNumberRange.EndingSequenceNumber != nil })
 	if len(open) == 0 {
 		return 0, startup.NotYet("stream %s has no open shard yet", name)
 	}
@@ -78,13 +78,13 @@ func probeReads(ctx context.Context, client *kinesis.Client, name string) (shard
 		return 0, explainRead("get a shard iterator of", "GetShardIterator", name, err)
 	}
 	if err != nil {
-		return len(list), nil
+		return len(open), nil
 	}
 	_, err = client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: iterator.ShardIterator, Limit: aws.Int32(1)})
 	if err != nil && !allowed(err) {
 		return 0, explainRead("read", "GetRecords", name, err)
 	}
-	return len(list), nil
+	return len(open), nil
 }
 
 // allowed reports whether an error shows that the request may be made.

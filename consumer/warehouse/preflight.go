@@ -147,13 +147,15 @@ func (s *Store) probeCreate(ctx context.Context) error {
 }
 
 // probePresent reads what probeCreate has left.
-func (s *Store) probePresent(ctx context.Context) error {
-	_, err := s.headProbe(ctx, s.Prefix+Probe)
+func (s *Store) probePresent(ctx context.Context) error { return s.probePresence(ctx, s.Prefix) }
+
+func (s *Store) probePresence(ctx context.Context, prefix string) error {
+	_, err := s.headProbe(ctx, prefix+Probe)
 	if status(err) == http.StatusNotFound {
 		return fatal("head %s%s: %w; the store has just taken that object: use a store that shows an object once it is written, such as Amazon S3",
-			s.Prefix, Probe, err)
+			prefix, Probe, err)
 	}
-	return s.explain("head", s.Prefix+Probe, "s3:GetObject on the prefix", err)
+	return s.explain("head", prefix+Probe, "s3:GetObject on the prefix", err)
 }
 
 // probeList must find the probe by a part of its name, as the search for a shard's newest link does.
@@ -171,7 +173,13 @@ func (s *Store) probeList(ctx context.Context) error {
 		"do; use a general purpose bucket", s.Prefix+Probe[:len(Probe)/2], s.Prefix+Probe)
 }
 
-func (s *Store) probeErrors(ctx context.Context) error { return s.putProbe(ctx, s.ErrorsPrefix, nil) }
+// probeErrors writes and reads as dead letters are.
+func (s *Store) probeErrors(ctx context.Context) error {
+	if err := s.putProbe(ctx, s.ErrorsPrefix, nil); err != nil {
+		return err
+	}
+	return s.probePresence(ctx, s.ErrorsPrefix)
+}
 
 // probeListing makes one request for what begins with a part of a name.
 func (s *Store) probeListing(ctx context.Context, part string, delimiter *string) (*s3.ListObjectsV2Output, error) {

@@ -65,6 +65,7 @@ func TestPreflightSaysWhatToDo(t *testing.T) {
 		"conditions refused":     {inject.Rule{Operation: "PUT", Fault: inject.XMLError(501, "NotImplemented")}, "no conditional writes"},
 		"put forbidden":          {inject.Rule{Operation: "PUT", Fault: inject.XMLError(403, "AccessDenied")}, "allow s3:PutObject"},
 		"errors prefix":          {inject.Rule{Operation: "PUT", Path: "/errors/", Fault: inject.XMLError(403, "AccessDenied")}, "put errors/"},
+		"errors not readable":    {inject.Rule{Operation: "HEAD", Path: "/errors/", Fault: inject.XMLError(403, "AccessDenied")}, "allow s3:GetObject"},
 		"absent looks forbidden": {inject.Rule{Operation: "HEAD", Fault: inject.XMLError(403, "AccessDenied")}, "s3:ListBucket"},
 		"list forbidden":         {inject.Rule{Operation: "LIST", Fault: inject.XMLError(403, "AccessDenied")}, "allow s3:ListBucket"},
 		"another region":         {inject.Rule{Operation: "PUT", Fault: inject.XMLError(301, "PermanentRedirect")}, "another region"},

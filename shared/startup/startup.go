@@ -17,12 +17,15 @@ import (
 // reportEvery is the pause between two log lines of a start that waits.
 const reportEvery = 10 * time.Second
 
+// stepTimeout bounds one step: a connection that hangs in the middle of an answer must not use up the whole start.
+const stepTimeout = 2 * time.Minute
+
 // backoff is the pause between two steps. The SDK has tried each call three times by then.
 var backoff = wait.Backoff{First: 500 * time.Millisecond, Last: 5 * time.Second}
 
 // Wait repeats step until it succeeds, as long as its errors are [Passing]. It returns nil, the first error that does not
 // pass, or the last one once the timeout is over, and the cause of ctx's end if that comes first. The step gets a context
-// that ends with the timeout.
+// that ends with the timeout, or after two minutes: then it is tried again.
 //
 // The first error is logged at once. From then on a line each 10 s says what is waited for and why, also while a step
 // hangs. what is the thing, such as "the stream".
@@ -32,7 +35,7 @@ func Wait(ctx context.Context, log logrus.FieldLogger, what string, timeout time
 	report := newReport(log, what, timeout)
 	defer report.stop()
 	for attempt := 1; ; attempt++ {
-		err := step(limited)
+		err := try(limited, step)
 		if err == nil {
 			return nil
 		}
@@ -47,6 +50,12 @@ func Wait(ctx context.Context, log logrus.FieldLogger, what string, timeout time
 			return report.over(ctx)
 		}
 	}
+}
+
+func try(ctx context.Context, step func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
+	return step(ctx)
 }
 
 // report is what a person sees of a start that waits.

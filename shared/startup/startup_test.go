@@ -63,6 +63,23 @@ func TestAStepThatHangsIsToldOf(t *testing.T) {
 	})
 }
 
+// Seen to fail when a step had the whole time: it hung once, and the start with it.
+func TestAStepThatHangsIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, _ := logger()
+		tries := 0
+		err := startup.Wait(t.Context(), log, "the bucket", 5*time.Minute, func(ctx context.Context) error {
+			if tries++; tries == 1 {
+				return wait.For(ctx, time.Hour)
+			}
+			return nil
+		})
+		if err != nil || tries != 2 {
+			t.Errorf("%d tries, %v", tries, err)
+		}
+	})
+}
+
 func TestTheTimeoutIsToldWithTheLastReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log, _ := logger()
