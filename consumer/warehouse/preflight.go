@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go"
 
 	"example.com/callevents/shared/sequence"
@@ -73,7 +74,7 @@ func (s *Store) checkNames(context.Context) error {
 
 // probeDays lists as the search for the newest days does, by a prefix that does not end with a slash.
 func (s *Store) probeDays(ctx context.Context) error {
-	_, err := s.probeListing(ctx, "dt=", aws.String("/"))
+	_, err := s.probeListing(ctx, "dt=", aws.String("/"), "")
 	return err
 }
 
@@ -93,7 +94,7 @@ const foreignLooks = 5
 // probeForeign looks at the oldest links under the prefix. If none of them is ours, another application writes here. A
 // single object of somebody else is not enough: it concerns its shard alone.
 func (s *Store) probeForeign(ctx context.Context) error {
-	listing, err := s.probeListing(ctx, "dt=", nil)
+	listing, err := s.probeListing(ctx, "dt=", nil, "")
 	if err != nil {
 		return err
 	}
@@ -158,19 +159,26 @@ func (s *Store) probePresence(ctx context.Context, prefix string) error {
 	return s.explain("head", prefix+Probe, "s3:GetObject on the prefix", err)
 }
 
-// probeList must find the probe by a part of its name, as the search for a shard's newest link does.
+// probeList must find the probe by a part of its name, and no more if the listing starts behind it: a search that the
+// store answers with other names than were asked for would take an old link for the newest.
 func (s *Store) probeList(ctx context.Context) error {
-	listing, err := s.probeListing(ctx, Probe[:len(Probe)/2], nil)
-	if err != nil {
-		return err
-	}
-	for _, object := range listing.Contents {
-		if aws.ToString(object.Key) == s.Prefix+Probe {
-			return nil
+	name, part := s.Prefix+Probe, Probe[:len(Probe)/2]
+	for after, want := range map[string]bool{"": true, s.Prefix + part: true, name: false} {
+		listing, err := s.probeListing(ctx, part, nil, after)
+		if err != nil {
+			return err
+		}
+		found := slices.ContainsFunc(listing.Contents, func(o types.Object) bool { return aws.ToString(o.Key) == name })
+		switch {
+		case want && !found:
+			return fatal("the listing of %s does not have the object %s, which is there: the store lists whole folders only, as S3 "+
+				"directory buckets do; use a general purpose bucket", s.Prefix+part, name)
+		case found && !want:
+			return fatal("the listing of %s has the object %s, behind which it was to start: the store ignores StartAfter; use one "+
+				"that does not, such as Amazon S3", s.Prefix+part, name)
 		}
 	}
-	return fatal("the listing of %s does not have the object %s that is there: the store lists whole folders only, as S3 directory buckets "+
-		"do; use a general purpose bucket", s.Prefix+Probe[:len(Probe)/2], s.Prefix+Probe)
+	return nil
 }
 
 // probeErrors writes and reads as dead letters are.
@@ -181,12 +189,15 @@ func (s *Store) probeErrors(ctx context.Context) error {
 	return s.probePresence(ctx, s.ErrorsPrefix)
 }
 
-// probeListing makes one request for what begins with a part of a name.
-func (s *Store) probeListing(ctx context.Context, part string, delimiter *string) (*s3.ListObjectsV2Output, error) {
+// probeListing makes one request for what begins with a part of a name, and comes after a name if there is one.
+func (s *Store) probeListing(ctx context.Context, part string, delimiter *string, after string) (*s3.ListObjectsV2Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	listing, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: aws.String(s.Prefix + part),
-		Delimiter: delimiter, MaxKeys: aws.Int32(10 * foreignLooks)})
+	in := &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: aws.String(s.Prefix + part), Delimiter: delimiter, MaxKeys: aws.Int32(10 * foreignLooks)}
+	if after != "" {
+		in.StartAfter = &after
+	}
+	listing, err := s.client.ListObjectsV2(ctx, in)
 	return listing, s.explain("list", s.Prefix+part, "s3:ListBucket on the bucket", err)
 }
 

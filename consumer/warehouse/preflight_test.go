@@ -57,10 +57,17 @@ func TestPreflightSaysWhatToDo(t *testing.T) {
 		r.Header.Del("If-None-Match")
 		pass.ServeHTTP(w, r)
 	}
+	fromTheBeginning := func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		query := r.URL.Query()
+		query.Del("start-after")
+		r.URL.RawQuery = query.Encode()
+		pass.ServeHTTP(w, r)
+	}
 	for name, c := range map[string]struct {
 		rule inject.Rule
 		want string
 	}{
+		"start ignored":          {inject.Rule{Operation: "LIST", Fault: fromTheBeginning}, "ignores StartAfter"},
 		"conditions ignored":     {inject.Rule{Operation: "PUT", Fault: unconditional}, "use a store with conditional writes"},
 		"conditions refused":     {inject.Rule{Operation: "PUT", Fault: inject.XMLError(501, "NotImplemented")}, "no conditional writes"},
 		"put forbidden":          {inject.Rule{Operation: "PUT", Fault: inject.XMLError(403, "AccessDenied")}, "allow s3:PutObject"},
