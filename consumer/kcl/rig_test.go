@@ -74,35 +74,6 @@ func (r *rig) proxy(url string) *faults.Proxy {
 	return p
 }
 
-// node is a worker that runs.
-type node struct {
-	rig      *rig
-	id       string
-	cancel   context.CancelFunc
-	done     chan struct{}
-	err      error
-	registry *prometheus.Registry
-	log      *logBuffer
-	worker   *kcl.Worker
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // run starts a worker.
 func (r *rig) run(id string) *node {
 	r.t.Helper()
@@ -159,32 +130,6 @@ func (r *rig) pipelines(cfg pipeline.Config) kcl.NewPipeline {
 		keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
 		return pipeline.New(cfg, pipeline.Shard{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l), err
 	}
-}
-
-// stop ends a worker in order and waits for it.
-func (n *node) stop() {
-	n.cancel()
-	select {
-	case <-n.done:
-	case <-time.After(30 * time.Second):
-		n.rig.t.Error("worker " + n.id + " does not end")
-	}
-}
-
-// metric sums a metric over its labels.
-func (n *node) metric(name string) (sum float64) {
-	families, err := n.registry.Gather()
-	if err != nil {
-		n.rig.t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == name {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			}
-		}
-	}
-	return sum
 }
 
 // put adds n records and notes them in the ledger.
@@ -281,13 +226,6 @@ func (r *rig) row(shardID string) lease.Row {
 		r.t.Fatal(err)
 	}
 	return row
-}
-
-// holds waits until the worker holds n leases.
-func (n *node) holds(want int) {
-	n.rig.t.Helper()
-	testenv.Eventually(n.rig.t, fmt.Sprintf("%s does not come to hold %d leases", n.id, want),
-		func() bool { return n.metric("callevents_leases_held") == float64(want) })
 }
 
 // read waits until the workers together have read n records.
