@@ -22,6 +22,7 @@ import (
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/sequence"
@@ -42,6 +43,7 @@ type rig struct {
 	lease  time.Duration // so long that no lease is lost on a busy machine; tests of expiry set it shorter
 	flush  time.Duration
 
+	stall    time.Duration     // 0: half a minute
 	onCommit func(records int) // called for every link, if set
 
 	kinesis, dynamodb, s3 *faults.Proxy
@@ -105,9 +107,11 @@ func (r *rig) run(id string) *node {
 		shards.OnCommit = func(l warehouse.Link, _ int) { r.onCommit(l.Records) }
 	}
 	n.worker = kcl.NewWorker(kcl.Config{
-		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(), Grace: r.lease,
+		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(),
+		Retention: 24 * time.Hour, StallAfter: r.stall, Grace: r.lease,
 		Lease: lease.Config{WorkerID: id, Duration: r.lease, SyncInterval: 200 * time.Millisecond},
 	}, testenv.Config(r.kinesis.URL()), table, r.pipelines(shards), lease.NewMetrics(n.registry), kcl.NewMetrics(n.registry), log)
+	n.registry.MustRegister(n.worker)
 	go func() {
 		defer close(n.done)
 		n.err = n.worker.Run(ctx)
@@ -122,13 +126,13 @@ func (r *rig) run(id string) *node {
 }
 
 func (r *rig) pipelines(cfg pipeline.Config) kcl.NewPipeline {
-	return func(s types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
+	return func(s types.Shard, l *lease.Lease, tracker *stall.Tracker) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(*s.SequenceNumberRange.StartingSequenceNumber)
 		if err != nil {
 			return nil, err
 		}
 		keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
-		return pipeline.New(cfg, pipeline.Shard{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l), err
+		return pipeline.New(cfg, pipeline.Shard{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l, tracker), err
 	}
 }
 

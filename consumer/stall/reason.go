@@ -80,6 +80,8 @@ func ReasonOf(err error, service Service) Reason {
 		return LocationUnreadable
 	case errors.Is(err, warehouse.ErrSlow):
 		return S3Slow
+	case errors.Is(err, warehouse.ErrNotTrusted):
+		return TableFailing
 	}
 	var call *smithy.OperationError
 	if errors.As(err, &call) {

@@ -76,7 +76,7 @@ func TestNoProgressForAWhileIsBlocked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				tracker := stall.NewTracker()
+				tracker := stall.NewTracker(stall.After)
 				time.Sleep(time.Hour)
 				tracker.Progress()
 				last := time.Now()
@@ -100,7 +100,7 @@ func TestNoProgressForAWhileIsBlocked(t *testing.T) {
 }
 
 func TestAnErrorThatDoesNotPassIsBlockedAtOnce(t *testing.T) {
-	tracker := stall.NewTracker()
+	tracker := stall.NewTracker(stall.After)
 	tracker.Failed(fmt.Errorf("open: %w", warehouse.ErrForeign))
 	if b, ok := tracker.Blocked(); !ok || b.Reason != stall.ForeignObject {
 		t.Fatalf("%+v, %t", b, ok)
