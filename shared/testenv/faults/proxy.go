@@ -124,7 +124,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(active.ctx, cancel)() //nolint:contextcheck // the fault ends, too
+	defer context.AfterFunc(active.ctx, cancel)() // with the rule, too
 	active.rule.Fault(w, r.WithContext(ctx), p.forward)
 }
 
