@@ -42,7 +42,7 @@ go -C scripts/lab test ./... >"$lab" 2>&1 &
 failed=0
 # shellcheck disable=SC2086
 go test $race -timeout 60m ./... || failed=1
-if [[ -n $race ]]; then
+if [[ -n ${CALLEVENTS_LONG:-} && -n $race ]]; then
   go test -run TestAThousandShardsAndAHundredWorkers ./consumer/lease || failed=1 # smaller under the race detector
 fi
 wait $! || failed=1
