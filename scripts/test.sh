@@ -34,14 +34,14 @@ if [[ $# != 0 ]]; then
   # shellcheck disable=SC2086 # an empty variable is no argument
   exec go test $race -timeout 20m "$@" $packages
 fi
-# The tests of scripts/lab mostly wait, so they run beside the others. They go without the race detector: the programs
-# that chaos starts have it.
+# Most tests wait most of the time. So three packages are tested at once, and scripts/lab beside them, without the race
+# detector: the programs that chaos starts have it.
 lab=$(mktemp)
 trap 'rm -f "$lab"' EXIT
 go -C scripts/lab test ./... >"$lab" 2>&1 &
 failed=0
 # shellcheck disable=SC2086
-go test $race -timeout 60m ./... || failed=1
+go test $race -p 3 -timeout 60m ./... || failed=1
 if [[ -n ${CALLEVENTS_LONG:-} && -n $race ]]; then
   go test -run TestAThousandShardsAndAHundredWorkers ./consumer/lease || failed=1 # smaller under the race detector
 fi

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"maps"
 	"os"
 	"os/exec"
@@ -20,7 +21,11 @@ import (
 	"example.com/callevents/shared/testenv/servers"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "4") // they mostly wait
+	testenv.Main(m)
+}
 
 const (
 	prefix       = "records/"
