@@ -118,7 +118,7 @@ func TestBadUserRecordsLeaveTheirNeighboursAlone(t *testing.T) {
 	}
 }
 
-// A key takes at least two bytes in the message, so that a container of the largest record can have five million.
+// A key takes at least two bytes in the message, so a container in the largest record can have five million keys.
 func TestKeysThatNobodyUsesCostLittle(t *testing.T) {
 	data := contain([]byte(strings.Repeat("\x0a\x00\x12\x00", 1<<18) + "\x0a\x01p\x1a\x09\x08\x80\x80\x10\x1a\x03one"))
 	var before, after runtime.MemStats
@@ -133,7 +133,7 @@ func TestKeysThatNobodyUsesCostLittle(t *testing.T) {
 	}
 }
 
-// A key is a reference of a few bytes, so whoever copies what it refers to must not be made to copy megabytes each time.
+// Many user records can refer to one key, and a reader copies it for each. So a long key is not handed on.
 func TestKeysLongerThanKinesisTakesAreNotHandedOn(t *testing.T) {
 	long, longest := strings.Repeat("é", 257), strings.Repeat("é", 256)
 	zero, one := uint64(0), uint64(1)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Fault handles a request in the real server's place; pass is the real server. The request's context ends when the
-// client goes away or the rule is removed.
+// Fault handles a request in place of the real server, which is pass. The request's context ends when the client goes
+// away or the rule is removed.
 type Fault func(w http.ResponseWriter, r *http.Request, pass http.Handler)
 
 // Drop breaks the connection without an answer and without passing the request on. To have connections refused,
@@ -63,8 +63,8 @@ func answer(status int, contentType, body string) Fault {
 	}
 }
 
-// Lose passes the request on, throws the answer away and goes on with another fault: the request was applied, but
-// its client learns nothing ([Drop], [Hang]) or something wrong ([JSONError], [XMLError]).
+// Lose passes the request on, drops the answer and goes on with another fault. So the server applies the request, and the
+// client gets no answer ([Drop], [Hang]) or a wrong one ([JSONError], [XMLError]).
 func Lose(then Fault) Fault {
 	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		pass.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))
