@@ -119,11 +119,9 @@ const soon = 20 * time.Millisecond
 func await(ctx context.Context, started time.Time, every time.Duration, what string, done func() bool) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for tick := time.Tick(every); !done(); {
-		select {
-		case <-ctx.Done():
-			return 0, fmt.Errorf("wait until %s: %w", what, ctx.Err())
-		case <-tick:
+	for !done() {
+		if err := wait.For(ctx, every); err != nil {
+			return 0, fmt.Errorf("wait until %s: %w", what, err)
 		}
 	}
 	return time.Since(started), nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"example.com/callevents/shared/testenv/faults"
+	"example.com/callevents/shared/wait"
 )
 
 const (
@@ -95,12 +96,7 @@ func (f *fleet) oneOrAll(rng *rand.Rand) (chosen []*consumer, name string) {
 
 // supervise starts again what ended by itself, until ctx ends.
 func (f *fleet) supervise(ctx context.Context) {
-	for tick := time.Tick(time.Second); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick:
-		}
+	for wait.For(ctx, time.Second) == nil {
 		for _, c := range f.all {
 			if !c.inUse.TryLock() {
 				continue

@@ -14,6 +14,7 @@ import (
 	"example.com/callevents/shared/testenv/children"
 	"example.com/callevents/shared/testenv/faults"
 	"example.com/callevents/shared/testenv/servers"
+	"example.com/callevents/shared/wait"
 )
 
 // producer is the producer over all its restarts. Its ledger is on a disk of its own.
@@ -68,12 +69,7 @@ const startTime = 15 * time.Second
 // supervise starts the producer again when it has ended by itself, until ctx ends. It calls say where a fault explains
 // the end, and fail where none does.
 func (p *producer) supervise(ctx context.Context, say, fail func(string, ...any)) {
-	for tick := time.Tick(time.Second); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick:
-		}
+	for wait.For(ctx, time.Second) == nil {
 		if p.mu.TryLock() {
 			if !p.stopped && !p.process.Running() {
 				report := fail

@@ -136,7 +136,7 @@ func (c *chaos) injectFaults(ctx context.Context) error {
 	if !c.producer.stop() {
 		c.fail("producer did not end cleanly: %s", c.producer.log.lastLine())
 	}
-	c.drain()
+	c.drain(background)
 	cancel()
 	loops.Wait()
 	for _, unclean := range c.fleet.stop() {

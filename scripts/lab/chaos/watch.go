@@ -15,6 +15,7 @@ import (
 
 	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv/tail"
+	"example.com/callevents/shared/wait"
 )
 
 // watch follows how far each shard is put and warehoused. From that it measures recoveries and finds stalls.
@@ -54,13 +55,8 @@ func newWatch(s *services, ledger string, stock bool, recovered func(measurement
 
 // run looks until ctx ends. While a server is down, a look fails and changes nothing.
 func (w *watch) run(ctx context.Context) {
-	for tick := time.Tick(250 * time.Millisecond); ; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick:
-			w.look(ctx)
-		}
+	for wait.For(ctx, 250*time.Millisecond) == nil {
+		w.look(ctx)
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"example.com/callevents/shared/wait"
 )
 
 // waves injects faults for as long as was asked for, and until every kind came.
@@ -45,14 +47,12 @@ func (c *chaos) awaitRecovery(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
 	stalls := stallReport{chaos: c, since: time.Now()}
-	for tick := time.Tick(100 * time.Millisecond); c.watch.recovering(); {
-		select {
-		case <-ctx.Done():
+	for c.watch.recovering() {
+		if wait.For(ctx, 100*time.Millisecond) != nil {
 			for _, kind := range c.watch.giveUp() {
 				c.fail("no recovery from %s within %v", kind, recoveryTimeout)
 			}
 			return
-		case <-tick:
 		}
 		stalls.look()
 	}
@@ -60,15 +60,12 @@ func (c *chaos) awaitRecovery(ctx context.Context) {
 
 // drain waits until everything that was put is warehoused. It begins with a second in which the watch reads the last
 // lines of the ledger.
-func (c *chaos) drain() {
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	stalls, deadline := stallReport{chaos: c, since: time.Now()}, time.Now().Add(drainTimeout)
-	for range 5 {
-		<-tick.C
-	}
-	for c.watch.behind() > 0 && time.Now().Before(deadline) {
-		<-tick.C
+func (c *chaos) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	stalls := stallReport{chaos: c, since: time.Now()}
+	pause(ctx, time.Second)
+	for c.watch.behind() > 0 && wait.For(ctx, 200*time.Millisecond) == nil {
 		stalls.look()
 	}
 	if n := c.watch.behind(); n > 0 {

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"time"
+
+	"example.com/callevents/shared/wait"
 )
 
 // Fault handles a request in place of the real server, which is pass. The request's context ends when the client goes
@@ -32,10 +34,7 @@ func Hang() Fault {
 // Delay passes the request on after d.
 func Delay(d time.Duration) Fault {
 	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
-		select {
-		case <-time.After(d):
-		case <-r.Context().Done():
-		}
+		_ = wait.For(r.Context(), d)
 		pass.ServeHTTP(w, r)
 	}
 }
