@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
-// puts is how many events one run puts. Aggregated events go faster, so it takes more of them, lest the figure be that of
-// the start of the process.
+// puts is how many events one run puts. Aggregated events go faster. It takes more of them, or the start of the process
+// would count for too much.
 const (
 	puts           = 25_000
 	putsAggregated = 100_000

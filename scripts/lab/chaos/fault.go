@@ -49,7 +49,7 @@ func (f *fault) note(format string, args ...any) {
 	f.say("%-22s %s", f.kind.name, fmt.Sprintf(format, args...))
 }
 
-// pause waits, unless the run is interrupted. What a fault has broken must then be mended, too, so it goes on.
+// pause waits. It returns early when the run is interrupted: the fault then mends what it has broken.
 func pause(ctx context.Context, d time.Duration) { _ = wait.For(ctx, d) }
 
 // random returns a duration in full milliseconds.

@@ -45,7 +45,7 @@ func newFleet(binary, dir string, s *services, counts *logCounts, endedByItself 
 	return f, nil
 }
 
-// scale starts and stops consumers until those with the numbers 1 to n run. It waits for faults that have a consumer.
+// scale starts and stops consumers until those with the numbers 1 to n run. It waits for the faults that use a consumer.
 func (f *fleet) scale(n int) error {
 	var stopping sync.WaitGroup
 	defer stopping.Wait()
