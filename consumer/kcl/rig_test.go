@@ -3,6 +3,7 @@ package kcl_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -30,7 +31,11 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "24") // they mostly wait
+	testenv.Main(m)
+}
 
 // rig is a stream, a lease table and a warehouse on the real local servers, each behind a fault proxy, and a ledger
 // of what was put. Every test ends with the verification that users have.

@@ -64,7 +64,7 @@ func TestEveryStandstillIsTold(t *testing.T) {
 				standstill(t, "table "+name, faults.Rule{Operation: "Scan", Fault: fault}, "*", stall.TableFailing)
 			}
 		}
-		if !strings.HasPrefix(name, "json") {
+		if !strings.HasPrefix(name, "json") && name != "cut" { // S3's answers are too short to be cut
 			reason := stall.S3Failing
 			if denied {
 				reason = stall.S3Denied

@@ -90,8 +90,6 @@ func fatal(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrFatal, fmt.Errorf(format, args...))
 }
 
-func isFatal(err error) bool { return errors.Is(err, ErrFatal) }
-
 // forbidden is not absent: without s3:ListBucket, S3 answers 403 for both.
 func (s *Store) forbidden(bucket, key string, err error) error {
 	return fatal("head s3://%s/%s: %w; whether it exists must be known: allow s3:GetObject on the prefix and "+
