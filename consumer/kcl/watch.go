@@ -82,8 +82,11 @@ func (w *Worker) watch(ctx context.Context) error {
 				continue
 			}
 			told[standstill{b.Shard, b.Reason}] = time.Now()
-			w.log.WithFields(logrus.Fields{"shard_id": b.Shard, "reason": b.Reason, "since": b.Since.UTC().Format(time.RFC3339)}).
-				WithError(b.Err).Error("shard stands still: " + b.Reason.Advice())
+			log := w.log.WithFields(logrus.Fields{"shard_id": b.Shard, "reason": b.Reason, "since": b.Since.UTC().Format(time.RFC3339)})
+			if b.Err != nil {
+				log = log.WithError(b.Err)
+			}
+			log.Error("shard stands still: " + b.Reason.Advice())
 		}
 		if err := w.hopeless(blocked); err != nil {
 			return err
