@@ -15,13 +15,13 @@ import (
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/status"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
 	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/httpserver"
 	"example.com/callevents/shared/sequence"
-	"example.com/callevents/shared/startup"
 )
 
 // run consumes until ctx ends, or until something happens that only a person can mend. The HTTP server starts first: it
@@ -66,10 +66,9 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	if err != nil {
 		return err
 	}
-	settings := cfg.kcl(instance.workerID)
 	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
 	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
-	check := func(ctx context.Context) error { return table.Check(ctx, settings.Lease, stream.shards) }
+	check := func(ctx context.Context) error { return table.Check(ctx, cfg.lease(instance.workerID), stream.shards) }
 	if err := start.wait(ctx, "the lease table", check); err != nil {
 		return err
 	}
@@ -86,38 +85,18 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	settings.Start = table.Application().Start()
-	worker := kcl.NewWorker(settings, awsCfg, table, newPipeline(shards),
+	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
+	registry.MustRegister(worker)
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"initial_position": table.Application().InitialPosition}).Info("consumer started")
 	return worker.Run(ctx)
 }
 
-// starting is a start under way: all its waits together take no longer than --start-timeout.
-type starting struct {
-	log   *logrus.Entry
-	until time.Time
-}
-
-// wait is [startup.Wait].
-func (s starting) wait(ctx context.Context, what string, step func(context.Context) error) error {
-	return startup.Wait(ctx, s.log, what, time.Until(s.until), step)
-}
-
-// await is wait for a step with a result.
-func await[T any](ctx context.Context, s starting, what string, step func(context.Context) (T, error)) (result T, err error) {
-	err = s.wait(ctx, what, func(ctx context.Context) (err error) {
-		result, err = step(ctx)
-		return err
-	})
-	return result, err
-}
-
 // newPipeline makes the pipelines of the shards that leases are acquired for.
 func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
-	return func(shard types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
+	return func(shard types.Shard, l *lease.Lease, tracker *stall.Tracker) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(aws.ToString(shard.SequenceNumberRange.StartingSequenceNumber))
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
@@ -127,7 +106,7 @@ func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
 		}
 		info := pipeline.Shard{ID: aws.ToString(shard.ShardId), StartingSequenceNumber: start, HashKeys: keys}
-		return pipeline.New(cfg, info, l), nil
+		return pipeline.New(cfg, info, l, tracker), nil
 	}
 }
 
@@ -153,12 +132,16 @@ func (c *Config) application(stream streamInfo) lease.Application {
 	return pin
 }
 
-// kcl leaves out the initial position, which is pinned in the lease table.
-func (c *Config) kcl(workerID string) kcl.Config {
+func (c *Config) kcl(workerID string, start time.Time, retention time.Duration) kcl.Config {
 	return kcl.Config{
-		Stream: c.Stream, Application: c.App, WorkerID: workerID, Grace: c.LeaseDuration,
-		Lease: lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval},
+		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Retention: retention,
+		Grace: c.LeaseDuration,
+		Lease: c.lease(workerID),
 	}
+}
+
+func (c *Config) lease(workerID string) lease.Config {
+	return lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval}
 }
 
 func locations(texts []string) (at []warehouse.Location, err error) {

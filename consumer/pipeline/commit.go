@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 )
@@ -49,6 +50,7 @@ func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day str
 func (p *Pipeline) begin(place warehouse.Place) {
 	p.repair = nil
 	clear(p.rejected)
+	p.stall.Holds(time.Time{})
 	p.batch.Begin(place)
 }
 
@@ -118,6 +120,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
 	link := p.cfg.Store.Link(p.batch)
 	for attempt := 1; ; attempt++ {
+		p.stall.Waits(stall.S3)
 		outcome, err := p.cfg.Store.Create(ctx, p.lease.Deadline(), p.batch) // PutObject, If-None-Match: *
 		switch outcome {
 		case warehouse.Done:
@@ -129,6 +132,7 @@ func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
 			}
 			err = headErr // nil: it is gone again
 		}
+		p.stall.Failed(err)
 		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
 			return warehouse.Link{}, fmt.Errorf("commit %s: outcome unknown: %w", link.Key(), err)
 		}
@@ -165,6 +169,8 @@ func (p *Pipeline) checkpoint(ctx context.Context, link warehouse.Link) error {
 	if link.First.IsZero() {
 		return nil
 	}
+	p.stall.Waits(stall.DynamoDB)
+	defer p.stall.Waits(stall.Nothing)
 	if err := p.lease.Checkpoint(ctx, link.Last, link.NextDay); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", link.Last, err)
 	}
