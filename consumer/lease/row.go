@@ -4,45 +4,35 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"time"
 )
 
 // ShardEnd is the checkpoint of a shard that was read to its end. It is terminal.
 const ShardEnd = "SHARD_END"
 
-// The table's attributes. The first six carry vmware-go-kcl-v2's names, so that its tables keep working.
+// The table's attributes. The first seven, but LeaseDuration, carry vmware-go-kcl-v2's names, so that its tables keep working.
 const (
 	attrShardID    = "ShardID"
 	attrOwner      = "AssignedTo"
+	attrDuration   = "LeaseDuration"
 	attrTimeout    = "LeaseTimeout"
 	attrCheckpoint = "Checkpoint"
 	attrParent     = "ParentShardId"
 	attrClaim      = "ClaimRequest"
 	attrCounter    = "LeaseCounter"
 	attrDay        = "CheckpointDay"
-	attrDuration   = "LeaseDuration"
 )
 
 // Row is one row as it was read. The zero value of any field but ShardID means that the attribute is absent.
 type Row struct {
 	ShardID       string
 	Owner         string // worker that holds the lease; "": free at once
+	Duration      string // lease duration of the worker that acquired the lease last, such as 10s
 	Counter       int64  // grows by one with every write but claims; 0: absent, or written by the stock library
 	Checkpoint    string // decimal sequence number, [ShardEnd], or "" before the first checkpoint
 	CheckpointDay string // UTC day of the newest link at the checkpoint, 2006-01-02
 	ParentShardID string
 	Claim         string // worker that waits for this lease
 	Timeout       string // for people, and as the version of a row that the stock library wrote
-	Duration      string // lease duration of the worker that acquired the lease last, such as 10s
-}
-
-// lifetime is how long the row's worker is respected after its last write: as long as that worker relies on it. A worker
-// that does not say, of a former version or of the stock library, is respected for as long as it would respect us.
-func (r Row) lifetime(ours time.Duration) time.Duration {
-	if d, err := time.ParseDuration(r.Duration); err == nil && d > 0 {
-		return d
-	}
-	return ours
 }
 
 // Exists reports whether the row was in the table when it was read.

@@ -48,6 +48,15 @@ func (s *sightings) expired(key string, now time.Time) bool {
 	return now.Sub(o.since) >= o.row.lifetime(s.cfg.Duration)
 }
 
+// lifetime is how long the row's worker is respected after its last write: as long as that worker relies on it. A worker
+// that does not say, of a former version or of the stock library, is respected for as long as it would respect us.
+func (r Row) lifetime(ours time.Duration) time.Duration {
+	if d, err := time.ParseDuration(r.Duration); err == nil && d > 0 {
+		return d
+	}
+	return ours
+}
+
 // wrote notes a row that this worker has just written.
 func (s *sightings) wrote(row Row) { s.rows[row.ShardID] = sighting{row: row, since: time.Now()} }
 
