@@ -9,7 +9,7 @@ import (
 // ShardEnd is the checkpoint of a shard that was read to its end. It is terminal.
 const ShardEnd = "SHARD_END"
 
-// The table's attributes. The first seven, but LeaseDuration, carry vmware-go-kcl-v2's names, so that its tables keep working.
+// The table's attributes. They carry vmware-go-kcl-v2's names where it has them, so that its tables keep working.
 const (
 	attrShardID    = "ShardID"
 	attrOwner      = "AssignedTo"
