@@ -27,7 +27,7 @@ type Row struct {
 	Owner         string // worker that holds the lease; "": free at once
 	Counter       int64  // grows by one with every write but claims; 0: absent, or written by the stock library
 	Checkpoint    string // decimal sequence number, [ShardEnd], or "" before the first checkpoint
-	CheckpointDay string // UTC day of the newest link at the checkpoint, 2006-01-02
+	CheckpointDay string // UTC day of the link after the checkpoint, and the checkpoint: 2006-01-02/17, see [Row.Position]
 	ParentShardID string
 	Claim         string // worker that waits for this lease
 	Timeout       string // for people, and as the version of a row that the stock library wrote

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
@@ -36,7 +37,7 @@ type world struct {
 type row struct {
 	owner      int
 	checkpoint string
-	day        string
+	day        string // as the lease table has it, see lease.Row
 }
 
 // worker is one incarnation: a goroutine that has, or had, the lease.
@@ -74,7 +75,7 @@ func (w *worker) checkpoint(ctx context.Context, checkpoint, day string) error {
 		}
 		if ahead(checkpoint, r.checkpoint) {
 			w.world.former = append(w.world.former, *r)
-			r.checkpoint, r.day = checkpoint, day
+			r.checkpoint, r.day = checkpoint, day+"/"+checkpoint
 		}
 		return nil, nil
 	})
@@ -160,8 +161,12 @@ func (w *world) acquire() *worker {
 
 // run is what consumer/kcl does with a shard.
 func (v *worker) run(ctx context.Context, shard *pipeline.Pipeline, from row) error {
+	at, day, err := lease.Row{Checkpoint: from.checkpoint, CheckpointDay: from.day}.Position()
+	if err != nil {
+		return err // SHARD_END
+	}
 	for {
-		err := shard.Open(ctx, sequence.Number(from.checkpoint), from.day)
+		err := shard.Open(ctx, at, day)
 		if err == nil {
 			break
 		}

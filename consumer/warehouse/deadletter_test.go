@@ -50,7 +50,7 @@ func TestDeadLettersAreWhatAPersonNeeds(t *testing.T) {
 		if missing, err := s.DeadLettersMissing(ctx, link); err != nil || missing {
 			t.Fatalf("missing: %v, %v", missing, err)
 		}
-		if want := "errors/dt=" + day + "/" + shard + "-after-" + sequence.Number("100").Padded() + ".ndjson"; link.DeadLetters != want {
+		if want := "errors/app/dt=" + day + "/" + shard + "-after-" + sequence.Number("100").Padded() + ".ndjson"; link.DeadLetters != want {
 			t.Errorf("key %s, want %s", link.DeadLetters, want)
 		}
 		lines := strings.Split(strings.TrimSpace(srv.read(t, link.DeadLetters)), "\n")
@@ -92,12 +92,12 @@ func TestIncompleteDeadLettersAreReportedAndReplaceNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		link.DeadLetters, log.Entries = "errors/all", nil
+		link.DeadLetters, log.Entries = place("100").Key("former/", warehouse.NDJSON), nil
 		put(all, 2)
 		if e := log.LastEntry(); e != nil {
 			t.Errorf("a person was told of nothing: %s", e.Message)
 		}
-		link.DeadLetters = place("100").Key("errors/", warehouse.NDJSON)
+		link.DeadLetters = place("100").Key("errors/app/", warehouse.NDJSON)
 		var letter warehouse.DeadLetter
 		if err := json.Unmarshal([]byte(strings.SplitN(srv.read(t, link.DeadLetters), "\n", 2)[0]), &letter); err != nil || letter.SequenceNumber != "101" {
 			t.Errorf("%+v, %v", letter, err)
