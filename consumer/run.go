@@ -15,6 +15,7 @@ import (
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/status"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
@@ -75,8 +76,9 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
+	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
+	registry.MustRegister(worker)
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"initial_position": table.Application().InitialPosition}).Info("consumer started")
@@ -85,7 +87,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 
 // newPipeline makes the pipelines of the shards that leases are acquired for.
 func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
-	return func(shard types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
+	return func(shard types.Shard, l *lease.Lease, tracker *stall.Tracker) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(aws.ToString(shard.SequenceNumberRange.StartingSequenceNumber))
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
@@ -95,7 +97,7 @@ func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
 		}
 		info := pipeline.Shard{ID: aws.ToString(shard.ShardId), StartingSequenceNumber: start, HashKeys: keys}
-		return pipeline.New(cfg, info, l), nil
+		return pipeline.New(cfg, info, l, tracker), nil
 	}
 }
 
@@ -121,9 +123,10 @@ func (c *Config) application(stream streamInfo) lease.Application {
 	return pin
 }
 
-func (c *Config) kcl(workerID string, start time.Time) kcl.Config {
+func (c *Config) kcl(workerID string, start time.Time, retention time.Duration) kcl.Config {
 	return kcl.Config{
-		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Grace: c.LeaseDuration,
+		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Retention: retention,
+		Grace: c.LeaseDuration,
 		Lease: lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval},
 	}
 }

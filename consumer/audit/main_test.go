@@ -180,4 +180,3 @@ func faults(r audit.Report) map[audit.Fault]int {
 	maps.DeleteFunc(list, func(_ audit.Fault, n int) bool { return n == 0 })
 	return list
 }
-

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 )
@@ -57,6 +58,7 @@ func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day str
 func (p *Pipeline) begin(place warehouse.Place) {
 	p.repair = nil
 	clear(p.rejected)
+	p.stall.Holds(time.Time{})
 	p.batch.Begin(place)
 }
 
@@ -129,6 +131,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
 	link := p.cfg.Store.Link(p.batch)
 	for attempt := 1; ; attempt++ {
+		p.stall.Waits(stall.S3)
 		outcome, err := p.cfg.Store.Create(ctx, p.lease.Deadline(), p.batch) // PutObject, If-None-Match: *
 		switch outcome {
 		case warehouse.Done:
@@ -140,6 +143,7 @@ func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
 			}
 			err = headErr // nil: it is gone again
 		}
+		p.stall.Failed(err)
 		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
 			return warehouse.Link{}, fmt.Errorf("commit %s: outcome unknown: %w", link.Key(), err)
 		}
@@ -158,8 +162,10 @@ func (p *Pipeline) adopt(ctx context.Context, link warehouse.Link) error {
 // follow goes on after the newest link that follows another writer's. There may be many: they are not met one by one, at
 // a flush interval each. The store is asked until it answers.
 func (p *Pipeline) follow(ctx context.Context, link warehouse.Link) error {
+	p.stall.Waits(stall.S3)
 	tip, ok, err := p.cfg.Store.Follow(ctx, link.Next())
 	for attempt := 1; err != nil; attempt++ {
+		p.stall.Failed(err)
 		if errors.Is(err, warehouse.ErrFatal) {
 			return err
 		}
@@ -195,6 +201,8 @@ func (p *Pipeline) checkpoint(ctx context.Context, link warehouse.Link) error {
 	if link.First.IsZero() {
 		return nil
 	}
+	p.stall.Waits(stall.DynamoDB)
+	defer p.stall.Waits(stall.Nothing)
 	if err := p.lease.Checkpoint(ctx, link.Last, link.NextDay); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", link.Last, err)
 	}

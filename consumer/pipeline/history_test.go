@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	_ = flag.Set("rapid.shrinktime", "1ns")  // and shorten is better at it
 	_ = flag.Set("test.parallel", "8")       // the failure matrix mostly waits
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("2000") // TestEveryRuleIsNeeded runs more
+		_ = f.Value.Set(strconv.Itoa(histories() / 5)) // with the race detector; TestEveryRuleIsNeeded plays all without it
 	}
 	testenv.Main(m)
 }

@@ -14,6 +14,7 @@ import (
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 )
@@ -143,7 +144,7 @@ func (w *world) acquire() *worker {
 	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
 	shard := pipeline.New(pipeline.Config{
 		FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
-	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v)
+	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v, stall.NewTracker(stall.After))
 	from := w.row
 	w.running.Go(func() {
 		defer close(v.ended)

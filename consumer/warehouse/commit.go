@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -23,7 +24,8 @@ const (
 	Unknown Outcome = "unknown" // created or not: only the same request again can tell
 )
 
-var errNotTrusted = errors.New("the lease was not renewed in time, no commit may start")
+// ErrNotTrusted means that no commit may start now.
+var ErrNotTrusted = errors.New("the lease was not renewed in time, no commit may start")
 
 // Create sends one request that makes the sealed batch the link at its place if, and only if, nothing is there. It is
 // sent before until, the end of the lease's trust window, or not at all. It may end after until: the chain needs no lease
@@ -38,15 +40,16 @@ func (s *Store) Create(ctx context.Context, until time.Time, b *Batch) (Outcome,
 func (s *Store) create(ctx context.Context, until time.Time, b *Batch) (Outcome, error) {
 	now, link := time.Now(), s.Link(b)
 	if !now.Before(until) {
-		return Unknown, errNotTrusted
+		return Unknown, ErrNotTrusted
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout(b.body.Len(), b.attempts))
 	defer cancel()
 	b.attempts++
+	body := b.body.Reader()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &link.Bucket,
 		Key:         aws.String(link.Key()),
-		Body:        b.body.Reader(),
+		Body:        body,
 		ContentType: aws.String(link.Format.contentType()),
 		Metadata:    link.metadata(),
 		IfNoneMatch: aws.String("*"),
@@ -56,6 +59,8 @@ func (s *Store) create(ctx context.Context, until time.Time, b *Batch) (Outcome,
 		return Done, nil
 	case status(err) == http.StatusPreconditionFailed:
 		return Refused, nil
+	case errors.Is(err, context.DeadlineExceeded) && !body.read():
+		return Unknown, fmt.Errorf("%w: %w", ErrSlow, err)
 	}
 	return Unknown, err
 }

@@ -63,7 +63,7 @@ func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
 			return nil
 		case err == nil, errors.Is(err, errThere):
 			return nil
-		case isFatal(err):
+		case errors.Is(err, ErrFatal):
 			return err
 		}
 		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
@@ -96,8 +96,8 @@ func (s *Store) putDeadLetters(ctx context.Context, link Link, b *Batch, complet
 	case err != nil:
 		return err
 	case !isDeadLetters(there, link):
-		return fatal("s3://%s/%s is not the dead letters of %s: nothing was overwritten; move it away, or choose another --errors-prefix",
-			link.Bucket, link.DeadLetters, link.Key())
+		return fmt.Errorf("%w: s3://%s/%s is not the dead letters of %s: nothing was overwritten; move it away, or choose "+
+			"another --errors-prefix", ErrForeign, link.Bucket, link.DeadLetters, link.Key())
 	case !complete:
 		return errThere
 	}
@@ -123,8 +123,8 @@ func (s *Store) checkDeadLetters(link Link) error {
 		ok = ok && (err != nil || at.Bucket != link.Bucket)
 	}
 	if !ok {
-		return fatal("s3://%s/%s: its metadata names %q for its dead letters, which is no place for them: nothing was written; "+
-			"move the object away", link.Bucket, link.Key(), link.DeadLetters)
+		return fmt.Errorf("%w: s3://%s/%s: its metadata names %q for its dead letters, which is no place for them: nothing was "+
+			"written; move the object away", ErrNoLink, link.Bucket, link.Key(), link.DeadLetters)
 	}
 	return nil
 }

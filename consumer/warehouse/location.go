@@ -24,17 +24,20 @@ func ParseLocation(s string) (Location, error) {
 	return Location{Bucket: bucket, Prefix: prefix}, nil
 }
 
-// LocationError says that a former location could not be read, so that a chain's tip may lie there unseen. It is never
-// [ErrFatal]: access may come back, or a person gives the location up.
+// LocationError is [ErrLocation] with the location: it could not be read, so that a chain's tip may lie there unseen. It is
+// never [ErrFatal]: access may come back, or a person gives the location up.
 type LocationError struct {
 	Location
 	cause error
 }
 
+// Is makes it an [ErrLocation].
+func (e *LocationError) Is(target error) bool { return target == ErrLocation }
+
 // Error names the location and says what to do.
 func (e *LocationError) Error() string {
-	return fmt.Sprintf("former location %s cannot be read: %v; give access to it, or give it up: "+
-		"consumer forget-location --app <application> %s", e.Location, e.cause, e.Location)
+	return fmt.Sprintf("%v: %s: %v; give access to it, or give it up: "+
+		"consumer forget-location --app <application> %s", ErrLocation, e.Location, e.cause, e.Location)
 }
 
 // locations returns the present location and, after it, the former ones that are not forgotten.

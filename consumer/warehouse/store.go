@@ -58,15 +58,23 @@ func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *S
 // NewBatch returns an empty batch of the store's format.
 func (s *Store) NewBatch() *Batch { return newBatch(s.Format) }
 
-// ErrFatal means that going on could break a chain, or can never succeed. The process should end, and a person has to
-// act. The message says how.
-var ErrFatal = errors.New("the warehouse cannot be used")
+// ErrFatal means that going on could break a chain, or can never succeed: a person has to act. The message says how. It
+// is wrapped by errors that say what kind it is, where there is one.
+var (
+	ErrFatal = errors.New("the warehouse cannot be used")
+	// ErrForeign: an object of another application or stream is where a link belongs.
+	ErrForeign = fmt.Errorf("%w: foreign object", ErrFatal)
+	// ErrNoLink: an object that is no link is where one belongs.
+	ErrNoLink = fmt.Errorf("%w: object that is no link", ErrFatal)
+	// ErrLocation: a location of former links cannot be read.
+	ErrLocation = errors.New("location cannot be read")
+	// ErrSlow: an object was not sent before its deadline.
+	ErrSlow = errors.New("the object is sent too slowly")
+)
 
 func fatal(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrFatal, fmt.Errorf(format, args...))
 }
-
-func isFatal(err error) bool { return errors.Is(err, ErrFatal) }
 
 // forbidden is not absent: without s3:ListBucket, S3 answers 403 for both.
 func (s *Store) forbidden(bucket, key string, err error) error {
@@ -105,13 +113,13 @@ func (s *Store) head(ctx context.Context, at Location, place Place, f Format) (l
 	}
 	link, err = parseLink(at, place, f, out.Metadata)
 	if err != nil {
-		return Link{}, false, fatal("s3://%s/%s is no link of a chain: %w; move it away, or choose another --prefix",
-			at.Bucket, key, err)
+		return Link{}, false, fmt.Errorf("%w: s3://%s/%s is no link of a chain: %w; move it away, or choose another --prefix",
+			ErrNoLink, at.Bucket, key, err)
 	}
 	if link.Application != s.Application || link.Stream != s.Stream {
-		return Link{}, false, fatal("s3://%s/%s belongs to application %q on stream %q, this is %q on %q: "+
+		return Link{}, false, fmt.Errorf("%w: s3://%s/%s belongs to application %q on stream %q, this is %q on %q: "+
 			"two applications cannot share a prefix, choose another --prefix",
-			at.Bucket, key, link.Application, link.Stream, s.Application, s.Stream)
+			ErrForeign, at.Bucket, key, link.Application, link.Stream, s.Application, s.Stream)
 	}
 	return link, true, nil
 }
