@@ -147,7 +147,9 @@ func TestEveryDamageIsFound(t *testing.T) {
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"dead letters are gone": {
-			func(t *testing.T, w *world) { w.remove(t, strings.Replace(w.keys["103"], "records/", "errors/app/", 1)) },
+			func(t *testing.T, w *world) {
+				w.remove(t, strings.Replace(w.keys["103"], "records/", "errors/app/", 1))
+			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Lost: 1},
 		},
 		"a dead letter twice": {

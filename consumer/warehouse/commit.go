@@ -1,7 +1,6 @@
 package warehouse
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -75,7 +74,7 @@ const (
 // time of the one before for the bytes, so a slower line gets through as well.
 func (s *Store) timeout(bytes, attempts int) time.Duration {
 	transfer := time.Duration(bytes) * time.Second / bytesPerSecond
-	return cmp.Or(s.Timeout, requestTimeout) + min(transfer<<min(attempts, 10), maxTransfer)
+	return s.Timeout + min(transfer<<min(attempts, 10), maxTransfer)
 }
 
 // once turns the SDK's own retries off: each outcome is ours to see.

@@ -84,8 +84,14 @@ func (s *Store) putDeadLetters(ctx context.Context, link Link, b *Batch, complet
 		Metadata:    link.metadata(),
 		IfNoneMatch: aws.String("*"),
 	}
-	timeout := s.timeout(b.deadLetters.Len(), attempt-1)
-	err := s.put(ctx, timeout, in, b.deadLetters.Reader(), once)
+	put := func() error {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout(b.deadLetters.Len(), attempt-1))
+		defer cancel()
+		in.Body = b.deadLetters.Reader()
+		_, err := s.client.PutObject(ctx, in, once)
+		return err
+	}
+	err := put()
 	if status(err) != http.StatusPreconditionFailed {
 		return err
 	}
@@ -102,7 +108,7 @@ func (s *Store) putDeadLetters(ctx context.Context, link Link, b *Batch, complet
 		return errThere
 	}
 	in.IfNoneMatch = nil
-	return s.put(ctx, timeout, in, b.deadLetters.Reader(), once)
+	return put()
 }
 
 // isDeadLetters reports whether the metadata is that of the link's dead letters. A link has the same metadata, but for
@@ -129,8 +135,8 @@ func (s *Store) checkDeadLetters(link Link) error {
 	return nil
 }
 
-func (s *Store) put(ctx context.Context, timeout time.Duration, in *s3.PutObjectInput, body io.ReadSeeker, opts ...func(*s3.Options)) error {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body io.ReadSeeker, opts ...func(*s3.Options)) error {
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	in.Body = body
 	_, err := s.client.PutObject(ctx, in, opts...)
@@ -163,7 +169,7 @@ func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error)
 }
 
 func (s *Store) headDeadLetters(ctx context.Context, link Link) (metadata map[string]string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout(0, 0))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &link.Bucket, Key: &link.DeadLetters})
 	if err != nil {

@@ -51,9 +51,9 @@ const conflicts = 10
 
 func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
 	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + Probe), IfNoneMatch: ifNoneMatch}
-	err := s.put(ctx, s.timeout(0, 0), in, strings.NewReader(""))
+	err := s.put(ctx, in, strings.NewReader(""))
 	for attempt := 1; attempt <= conflicts && status(err) == http.StatusConflict && wait.For(ctx, backoff.After(attempt)) == nil; attempt++ {
-		err = s.put(ctx, s.timeout(0, 0), in, strings.NewReader(""))
+		err = s.put(ctx, in, strings.NewReader(""))
 	}
 	switch status(err) {
 	case http.StatusForbidden:
@@ -81,7 +81,7 @@ func (s *Store) probeAbsent(ctx context.Context) error {
 }
 
 func (s *Store) probeList(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout(0, 0))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	_, err := s.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &s.Bucket, Prefix: &s.Prefix, MaxKeys: aws.Int32(1)})
 	if status(err) == http.StatusForbidden {

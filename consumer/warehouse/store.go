@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,7 @@ type Store struct {
 
 // NewStore returns a store. Nothing is called before [Store.Preflight].
 func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *Store {
+	cfg.Timeout = cmp.Or(cfg.Timeout, requestTimeout)
 	return &Store{Config: cfg, client: client, metrics: metrics, log: log}
 }
 
@@ -99,7 +101,7 @@ func (s *Store) Head(ctx context.Context, place Place) (link Link, ok bool, err 
 
 func (s *Store) head(ctx context.Context, at Location, place Place, f Format) (link Link, ok bool, err error) {
 	key := place.Key(at.Prefix, f)
-	ctx, cancel := context.WithTimeout(ctx, s.timeout(0, 0))
+	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
 	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &at.Bucket, Key: &key})
 	switch status(err) {

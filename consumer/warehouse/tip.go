@@ -149,7 +149,7 @@ func (s *Store) days(ctx context.Context, at Location) ([]string, error) {
 type listing struct{ store *Store }
 
 func (l listing) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.store.timeout(0, 0))
+	ctx, cancel := context.WithTimeout(ctx, l.store.Timeout)
 	defer cancel()
 	return l.store.client.ListObjectsV2(ctx, in, opts...)
 }
