@@ -47,7 +47,7 @@ func (s *Store) Resume(ctx context.Context, place Place) (tip Link, ok bool, err
 	for asked := 0; asked < len(locations); {
 		at := locations[asked]
 		link, found, err := s.follow(ctx, at, place)
-		here := func() (bool, error) { return s.Here(ctx, place) }
+		here := func() (bool, error) { return s.here(ctx, place) }
 		if err = s.readable(ctx, at, err, here); err != nil {
 			return Link{}, false, err
 		}
@@ -62,9 +62,19 @@ func (s *Store) Resume(ctx context.Context, place Place) (tip Link, ok bool, err
 	return tip, ok, nil
 }
 
-// Here reports whether the shard's chain has come to the present location: the newest link there ends at place, or
-// behind it. place is the one behind a checkpoint.
-func (s *Store) Here(ctx context.Context, place Place) (bool, error) {
+// Moved reports whether the shard's newest link is at the present location, so that no former one is needed for it any
+// more. place is the one behind its checkpoint.
+func (s *Store) Moved(ctx context.Context, place Place) (bool, error) {
+	tip, ok, err := s.Resume(ctx, place)
+	if ok || err != nil {
+		return ok && tip.Location == s.Location, err
+	}
+	return s.here(ctx, place)
+}
+
+// here reports whether the shard's chain has come to the present location: the newest link there ends at place, or
+// behind it.
+func (s *Store) here(ctx context.Context, place Place) (bool, error) {
 	link, found, err := s.tipIn(ctx, s.Location, place.Shard)
 	return found && !place.Previous.After(link.Last), err
 }
