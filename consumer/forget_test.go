@@ -60,9 +60,9 @@ func (m *twoLocations) ListShards(context.Context, *kinesis.ListShardsInput, ...
 }
 
 // row writes the row of a shard that the stream then lists.
-func (m *twoLocations) row(t *testing.T, shard, checkpoint, day string) {
+func (m *twoLocations) row(t *testing.T, shard, checkpoint string) {
 	t.Helper()
-	if _, err := m.table.Update(t.Context(), lease.Row{ShardID: shard}, lease.Set{"Checkpoint": checkpoint, "CheckpointDay": day}); err != nil {
+	if _, err := m.table.Update(t.Context(), lease.Row{ShardID: shard}, lease.Set{"Checkpoint": checkpoint, "CheckpointDay": "2026-11-24", "DayOfCheckpoint": checkpoint}); err != nil {
 		t.Fatal(err)
 	}
 	m.shards = append(m.shards, shard)
@@ -96,10 +96,10 @@ func TestAFormerLocationIsForgottenWhenAllShardsHaveMoved(t *testing.T) {
 	}
 	commit(t, m.before, place("shardId-0", "100"), "101")
 	commit(t, m.now, place("shardId-0", "101"), "102")
-	m.row(t, "shardId-0", "102", "2026-11-24/102")
-	m.row(t, "shardId-1", lease.ShardEnd, "2026-11-24/"+lease.ShardEnd)
+	m.row(t, "shardId-0", "102")
+	m.row(t, "shardId-1", lease.ShardEnd)
 	commit(t, m.before, place("shardId-2", "100"), "101")
-	m.row(t, "shardId-2", "101", "2026-11-24/101")
+	m.row(t, "shardId-2", "101")
 	if m.look(t) || len(m.left(t)) != 2 {
 		t.Fatalf("forgotten, and the newest link of a shard is there; left: %v", m.left(t))
 	}
@@ -123,7 +123,7 @@ func TestALocationThatWasComeBackToIsNotForgotten(t *testing.T) {
 	commit(t, m.now, place, "101")
 	place.Previous = "101"
 	commit(t, m.before, place, "102") // its writer died before the checkpoint
-	m.row(t, "shardId-0", "101", "2026-11-24/101")
+	m.row(t, "shardId-0", "101")
 	if m.look(t) || len(m.left(t)) != 2 {
 		t.Fatalf("forgotten; left: %v", m.left(t))
 	}

@@ -3,7 +3,6 @@ package lease
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"example.com/callevents/shared/sequence"
 )
@@ -16,14 +15,11 @@ func (l *Lease) Position() (at sequence.Number, day string, err error) { return 
 // checkpoint, or an older version wrote the row. Then nobody knows whether a link ends there.
 func (r Row) Position() (at sequence.Number, day string, err error) {
 	at, err = parseCheckpoint(r.Checkpoint)
-	if day, ok := strings.CutSuffix(r.CheckpointDay, ofCheckpoint(r.Checkpoint)); ok && !at.IsZero() {
-		return at, day, err
+	if r.DayOfCheckpoint == r.Checkpoint && !at.IsZero() {
+		return at, r.CheckpointDay, err
 	}
 	return at, "", err
 }
-
-// ofCheckpoint ties a day to the checkpoint that it was stored with.
-func ofCheckpoint(checkpoint string) string { return "/" + checkpoint }
 
 // Checkpoint stores at, with the day of the link after it, and renews the lease. A checkpoint that is not ahead of the
 // stored one is ignored, and nothing follows [ShardEnd]. [ErrLost] means that what the shard has buffered must be
@@ -45,7 +41,7 @@ func (l *Lease) store(ctx context.Context, checkpoint, day string) error {
 		return err
 	}
 	for {
-		err := l.write(ctx, Set{attrCheckpoint: checkpoint, attrDay: day + ofCheckpoint(checkpoint)})
+		err := l.write(ctx, Set{attrCheckpoint: checkpoint, attrDay: day, attrDayOf: checkpoint})
 		if err == nil || errors.Is(err, ErrLost) || !l.pause(ctx) {
 			return err
 		}

@@ -38,7 +38,8 @@ type world struct {
 type row struct {
 	owner      int
 	checkpoint string
-	day        string // as the lease table has it, see lease.Row
+	day        string
+	dayOf      string // the checkpoint that the day was stored with, see lease.Row
 }
 
 // worker is one incarnation: a goroutine that has, or had, the lease.
@@ -76,7 +77,7 @@ func (w *worker) checkpoint(ctx context.Context, checkpoint, day string) error {
 		}
 		if ahead(checkpoint, r.checkpoint) {
 			w.world.former = append(w.world.former, *r)
-			r.checkpoint, r.day = checkpoint, day+"/"+checkpoint
+			r.checkpoint, r.day, r.dayOf = checkpoint, day, checkpoint
 		}
 		return nil, nil
 	})
@@ -162,7 +163,7 @@ func (w *world) acquire() *worker {
 
 // run is what consumer/kcl does with a shard.
 func (v *worker) run(ctx context.Context, shard *pipeline.Pipeline, from row) error {
-	at, day, err := lease.Row{Checkpoint: from.checkpoint, CheckpointDay: from.day}.Position()
+	at, day, err := lease.Row{Checkpoint: from.checkpoint, CheckpointDay: from.day, DayOfCheckpoint: from.dayOf}.Position()
 	if err != nil {
 		return err // SHARD_END
 	}

@@ -42,6 +42,16 @@ func DeadLettersPrefix(errorsPrefix, application string) string {
 	return errorsPrefix + application + "/"
 }
 
+// DeadLettersOwner returns the application in whose folder a key under the errors prefix lies; empty if it lies where the
+// first version put all.
+func DeadLettersOwner(errorsPrefix, key string) (application string) {
+	folder, _, _ := strings.Cut(strings.TrimPrefix(key, errorsPrefix), "/")
+	if strings.HasPrefix(folder, "dt=") {
+		return ""
+	}
+	return folder
+}
+
 // PutDeadLetters stores the dead letters of a link with Rejected > 0. It repeats the request until it succeeds or ctx
 // ends. b holds them and has the link's range. Repeating the call is harmless.
 //
