@@ -2,6 +2,7 @@ package warehouse_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -112,7 +113,16 @@ func memoryStore(m *memory, change func(*warehouse.Config)) *warehouse.Store {
 // link puts a link of one record.
 func (m *memory) link(t *testing.T, s *warehouse.Store, p warehouse.Place, nextDay string, last sequence.Number) warehouse.Link {
 	t.Helper()
-	b := batch(t, s, p, nextDay, last)
+	return m.create(t, s, s.NewBatch(), p, nextDay, last)
+}
+
+func (m *memory) create(t *testing.T, s *warehouse.Store, b *warehouse.Batch, p warehouse.Place, nextDay string, last sequence.Number) warehouse.Link {
+	t.Helper()
+	b.Begin(p)
+	b.Append(last)
+	if err := errors.Join(b.AddLine([]byte("{}\n")), b.Seal(nextDay)); err != nil {
+		t.Fatal(err)
+	}
 	if outcome, err := s.Create(t.Context(), time.Now().Add(time.Hour), b); outcome != warehouse.Done {
 		t.Fatalf("%s: %s, %v", s.Link(b).Key(), outcome, err)
 	}
@@ -122,10 +132,10 @@ func (m *memory) link(t *testing.T, s *warehouse.Store, p warehouse.Place, nextD
 // chain puts n links, each of one record, behind place; the numbers between two of them vary.
 func (m *memory) chain(t *testing.T, s *warehouse.Store, p warehouse.Place, n int) (links []warehouse.Link) {
 	t.Helper()
-	at := number(p.Previous)
+	at, b := number(p.Previous), s.NewBatch()
 	for i := range n {
 		at += 1 + uint64(i*i%977)
-		l := m.link(t, s, p, p.Day, sequence.Number(fmt.Sprint(at)))
+		l := m.create(t, s, b, p, p.Day, sequence.Number(fmt.Sprint(at)))
 		links, p = append(links, l), l.Next()
 	}
 	return links
