@@ -12,7 +12,7 @@ import (
 
 // Defect 5. Seen to fail with a lease that ends at its first failed renewal.
 func TestFailedRenewalsInsideTheTrustWindowAreInvisible(t *testing.T) {
-	t.Parallel() // it waits for renewals
+	t.Parallel()
 	r := newRig(t, 2)
 	n := r.run("a")
 	n.holds(2)
@@ -55,6 +55,7 @@ func TestQuickStartQuietRest(t *testing.T) {
 // Defect 10. Seen to fail when FetchCheckpoint names this worker as the owner, and when GetLease does before it has the
 // lease.
 func TestShardIsConsumedAfterAFailedAcquisition(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]faults.Fault{
 		"refused": faults.JSONError(500, "InternalServerError"),
 		"lost":    faults.Lose(faults.Drop()),
@@ -72,6 +73,7 @@ func TestShardIsConsumedAfterAFailedAcquisition(t *testing.T) {
 
 // Defect 18. Seen to fail without the recover in consume.
 func TestPanicInThePipelineStopsOnlyThatShard(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2)
 	var panics atomic.Int32
 	r.onCommit = func(int) {
@@ -92,6 +94,7 @@ func TestPanicInThePipelineStopsOnlyThatShard(t *testing.T) {
 // Defect 18, in the two other steps of a shard's life that commit: the end of a closed shard, and the drain before the
 // lease is released. Seen to fail without the recover in consume.
 func TestPanicWhileAShardDrainsStopsOnlyThatShard(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	r.flush = time.Hour
 	var panics atomic.Int32
@@ -122,7 +125,7 @@ func TestPanicWhileAShardDrainsStopsOnlyThatShard(t *testing.T) {
 // Defect 19, and the bound of the stop: S3 hangs, and the worker ends all the same, with its leases released. Seen
 // to fail with a drain that has no deadline, and with a renewal that waits.
 func TestHangingS3BlocksNeitherRenewalNorExit(t *testing.T) {
-	t.Parallel() // it waits for two lease durations
+	t.Parallel()
 	r := newRig(t, 2)
 	r.lease = 6 * time.Second
 	n := r.run("a")
@@ -152,7 +155,7 @@ func TestHangingS3BlocksNeitherRenewalNorExit(t *testing.T) {
 // Defect 20. The bucket can't be listed for longer than the lease lasts. Seen to fail when renewal starts once the shard is
 // open.
 func TestSlowStartOfAShardKeepsItsLease(t *testing.T) {
-	t.Parallel() // it waits for two lease durations
+	t.Parallel()
 	r := newRig(t, 1)
 	r.lease = 6 * time.Second
 	r.put(50)
@@ -172,6 +175,7 @@ func TestSlowStartOfAShardKeepsItsLease(t *testing.T) {
 // two have in common is in one object. Seen to fail when the end of the trust window and another owner in the row are both
 // ignored.
 func TestWorkerCutOffFromTheTableIsFenced(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2)
 	r.lease = 3 * time.Second
 	a := r.run("a")

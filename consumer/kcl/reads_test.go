@@ -15,6 +15,7 @@ import (
 
 // Defects 5 and 14. Seen to fail with a reader that returns its errors.
 func TestFailingReadsAreOutlasted(t *testing.T) {
+	t.Parallel()
 	for name, rule := range map[string]faults.Rule{
 		"shard iterator refused": {Operation: "GetShardIterator", Times: 4, Fault: faults.JSONError(400, "InvalidArgumentException")},
 		"records refused":        {Operation: "GetRecords", Times: 7, Fault: faults.JSONError(500, "InternalFailure")},
@@ -43,6 +44,7 @@ func TestFailingReadsAreOutlasted(t *testing.T) {
 // Defect 14. Every shard iterator made so far has expired. Seen to fail with a reader that keeps its iterator, and with one
 // that starts the next one anew instead of after the last record.
 func TestExpiredIteratorIsReplacedAfterTheLastRecord(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	r.put(50)
 	n := r.run("a")
@@ -66,7 +68,7 @@ func TestExpiredIteratorIsReplacedAfterTheLastRecord(t *testing.T) {
 // Defects 14 and 19: a call that never answers neither stops the shard for good nor the end of the process. Seen to fail
 // with reads that have no deadline, and with reads that don't end when the lease should be left.
 func TestHangingReadEndsWithTheProcess(t *testing.T) {
-	t.Parallel() // it waits for the deadline of a read
+	t.Parallel()
 	r := newRig(t, 1)
 	n := r.run("a")
 	n.holds(1)
@@ -89,6 +91,7 @@ func TestHangingReadEndsWithTheProcess(t *testing.T) {
 
 // Defect 12: the library would drop the page, or panic. Seen to fail when user records that cannot be decoded are dropped.
 func TestBrokenContainersCostNothingElse(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	n := r.run("a")
 	r.put(10)
@@ -115,6 +118,7 @@ func TestBrokenContainersCostNothingElse(t *testing.T) {
 
 // Defect 18: nil MillisBehindLatest ends the stock process. Seen to fail when the reader follows that pointer.
 func TestAnswerWithoutMillisBehindLatest(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	struck := r.kinesis.Add(faults.Rule{Operation: "GetRecords", Fault: edit(func(answer map[string]any) {
 		delete(answer, "MillisBehindLatest")

@@ -40,6 +40,7 @@ const (
 // Every service in every way, from the start and later. Seen to fail without the calls of Waits and Failed in the reader,
 // in open, in create and around the lease table.
 func TestEveryStandstillIsTold(t *testing.T) {
+	t.Parallel()
 	kinds := map[string]faults.Fault{
 		"hangs": faults.Hang(), "cut": faults.Cut(), "slow": faults.Delay(time.Minute), "dropped": faults.Drop(),
 	}

@@ -70,16 +70,23 @@ func (w *Worker) Blocked() (blocked []Blocked) {
 // watch tells of standstills, as soon as there is one and once a minute. It returns an error when every shard that the
 // worker holds waits for a person: then nothing is lost by a restart, and a supervisor sees it.
 func (w *Worker) watch(ctx context.Context) error {
-	told := map[string]time.Time{}
+	type standstill struct {
+		shard  string
+		reason stall.Reason
+	}
+	told := map[standstill]time.Time{}
 	for {
 		blocked := w.Blocked()
 		for _, b := range blocked {
-			if time.Since(told[b.Shard]) < tellEvery {
+			if time.Since(told[standstill{b.Shard, b.Reason}]) < tellEvery {
 				continue
 			}
-			told[b.Shard] = time.Now()
-			w.log.WithFields(logrus.Fields{"shard_id": b.Shard, "reason": b.Reason, "since": b.Since.UTC().Format(time.RFC3339)}).
-				WithError(b.Err).Error("shard stands still: " + b.Reason.Advice())
+			told[standstill{b.Shard, b.Reason}] = time.Now()
+			log := w.log.WithFields(logrus.Fields{"shard_id": b.Shard, "reason": b.Reason, "since": b.Since.UTC().Format(time.RFC3339)})
+			if b.Err != nil {
+				log = log.WithError(b.Err)
+			}
+			log.Error("shard stands still: " + b.Reason.Advice())
 		}
 		if err := w.hopeless(blocked); err != nil {
 			return err

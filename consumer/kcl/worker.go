@@ -59,9 +59,9 @@ type Worker struct {
 // NewWorker wires a worker; nothing starts before [Worker.Run].
 func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline NewPipeline, leaseMetrics *lease.Metrics,
 	metrics *Metrics, log *logrus.Entry) *Worker {
+	cfg.StallAfter = cmp.Or(cfg.StallAfter, stall.After)
 	client := awsclient.Kinesis(awsCfg, withProtocol)
 	catalog := newCatalog(client, cfg.Stream, stall.NewTracker(listEvery+cfg.StallAfter), log)
-	cfg.StallAfter = cmp.Or(cfg.StallAfter, stall.After)
 	tracker := stall.NewTracker(cfg.Lease.Duration + cfg.StallAfter) // it is read each fifth of the lease duration, at least
 	w := &Worker{
 		table: tracker, cfg: cfg, aws: awsCfg, client: client, catalog: catalog, newPipeline: newPipeline, metrics: metrics, log: log,
