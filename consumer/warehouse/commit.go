@@ -66,8 +66,8 @@ func (s *Store) create(ctx context.Context, until time.Time, b *Batch) (Outcome,
 
 const (
 	requestTimeout = 15 * time.Second
-	bytesPerSecond = 256 << 10 // of the slowest line that the first attempt gets through
-	maxTransfer    = 30 * time.Minute
+	bytesPerSecond = 256 << 10       // of the slowest line that the first attempt gets through
+	maxTransfer    = 8 * time.Minute // a loop that shows nothing for ten counts as standing
 )
 
 // timeout is the deadline of one request that sends so many bytes, after so many attempts. Each attempt has twice the

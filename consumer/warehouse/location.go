@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -24,8 +25,8 @@ func ParseLocation(s string) (Location, error) {
 	return Location{Bucket: bucket, Prefix: prefix}, nil
 }
 
-// LocationError is [ErrLocation] with the location: it could not be read, so that a chain's tip may lie there unseen. It is
-// never [ErrFatal]: access may come back, or a person gives the location up.
+// LocationError is [ErrLocation] with the location: it denies access, or what lies there is no chain of ours, so that a tip
+// may lie there unseen. It is never [ErrFatal]: a person may give the location up.
 type LocationError struct {
 	Location
 	cause error
@@ -58,21 +59,27 @@ func (s *Store) locations(ctx context.Context) ([]Location, error) {
 	return locations, nil
 }
 
-// readable returns the error of reading a chain at a location, as a [LocationError] if it is a former one. A former
-// bucket that is absent has no links any more: no error. One that denies access is passed over if the chain is here, at
-// the present location.
+// readable returns the error of reading a chain at a location. If it is a former one, and the error does not pass by
+// itself, that is a [LocationError]. A former bucket that is absent has no links any more: no error. One that denies access
+// is passed over if the chain is here, at the present location.
 func (s *Store) readable(ctx context.Context, at Location, err error, here func() (bool, error)) error {
 	if at == s.Location || err == nil || ctx.Err() != nil {
 		return err
 	}
-	switch status(err) {
-	case http.StatusNotFound:
+	switch code := status(err); {
+	case code == http.StatusNotFound:
 		return nil
-	case http.StatusForbidden, http.StatusMovedPermanently, http.StatusBadRequest:
-		if passed, err := here(); passed || err != nil {
-			s.log.WithField("location", at.String()).Warn("former location denies access, passed over: the chain is at the present one")
-			return err
+	case code == http.StatusForbidden, code == http.StatusMovedPermanently, code == http.StatusBadRequest:
+		passed, unknown := here()
+		if unknown != nil {
+			return unknown
 		}
+		if passed {
+			s.log.WithField("location", at.String()).Warn("former location denies access, passed over: the chain is at the present one")
+			return nil
+		}
+	case !errors.Is(err, ErrFatal):
+		return fmt.Errorf("former location %s: %w", at, err)
 	}
 	return &LocationError{Location: at, cause: err}
 }

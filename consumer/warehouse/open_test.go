@@ -148,7 +148,7 @@ func TestAFormerLocationThatDeniesAccess(t *testing.T) {
 		}
 		var unreadable *warehouse.LocationError
 		_, _, err := s.Resume(t.Context(), other)
-		if !errors.As(err, &unreadable) || unreadable.Location != gone || errors.Is(err, warehouse.ErrFatal) ||
+		if !errors.As(err, &unreadable) || unreadable.Location != gone || !errors.Is(err, warehouse.ErrLocation) || errors.Is(err, warehouse.ErrFatal) ||
 			!strings.Contains(err.Error(), "forget-location --app <application> s3://gone/records/") {
 			t.Errorf("%d: %v: want the location by name, and what to do", code, err)
 		}
@@ -165,12 +165,25 @@ func TestAFormerLocationThatDoesNotAnswer(t *testing.T) {
 	s := memoryStore(m, func(c *warehouse.Config) { c.Locations = []warehouse.Location{gone, c.Location} })
 	here := m.link(t, s, place("100"), day, "101")
 	m.denied = map[string]int{"gone": http.StatusServiceUnavailable}
-	var unreadable *warehouse.LocationError
-	if _, _, err := s.Resume(t.Context(), here.Next()); !errors.As(err, &unreadable) {
-		t.Errorf("%v, want the location by name", err)
+	_, _, err := s.Resume(t.Context(), here.Next())
+	if err == nil || errors.Is(err, warehouse.ErrLocation) || !strings.Contains(err.Error(), gone.String()) {
+		t.Errorf("%v: want an error that may pass, with the location by name", err)
 	}
 	m.denied["gone"] = http.StatusNotFound // the bucket was removed
 	if _, _, err := s.Resume(t.Context(), here.Next()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Somebody else's objects at a former location wait for a person, too. They end no process.
+func TestAFormerLocationOfSomebodyElse(t *testing.T) {
+	gone := warehouse.Location{Bucket: "gone", Prefix: "records/"}
+	m := newMemory()
+	other := memoryStore(m, func(c *warehouse.Config) { c.Location, c.Application = gone, "another" })
+	s := memoryStore(m, func(c *warehouse.Config) { c.Locations = []warehouse.Location{gone, c.Location} })
+	m.link(t, other, place("100"), day, "101")
+	_, _, err := s.Resume(t.Context(), place("100"))
+	if !errors.Is(err, warehouse.ErrLocation) || errors.Is(err, warehouse.ErrFatal) {
 		t.Error(err)
 	}
 }
