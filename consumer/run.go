@@ -81,6 +81,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	if store.Locations, err = locations(table.Application().Locations); err != nil {
 		return err
 	}
+	store.Remembered = remembered(table)
 	shards := pipeline.Config{
 		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
@@ -91,6 +92,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"initial_position": table.Application().InitialPosition}).Info("consumer started")
+	defer moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.start(ctx)()
 	return worker.Run(ctx)
 }
 
@@ -118,7 +120,7 @@ func (c *Config) warehouse(workerID string, stream streamInfo) warehouse.Config 
 	return warehouse.Config{
 		Application: c.App, Stream: stream.identity, Writer: workerID,
 		Location: warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}, ErrorsPrefix: c.ErrorsPrefix, Format: format,
-		Timeout: c.LeaseDuration / 2, Retention: stream.retention,
+		Retention: stream.retention,
 	}
 }
 

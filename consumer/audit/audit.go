@@ -52,6 +52,8 @@ func Run(ctx context.Context, bucket Bucket, cfg Config) (Report, error) {
 		chains:      chains{report, ledger, map[string]*chain{}},
 		calls:       calls{report, ledger, map[uint64]uint32{}},
 		deadLetters: map[string]bool{},
+		owners:      map[string]string{},
+		applied:     map[string]bool{},
 		report:      report,
 		progress:    cfg.Progress,
 	}
@@ -79,7 +81,9 @@ type auditor struct {
 	comparison  comparison
 	chains      chains
 	calls       calls
-	deadLetters map[string]bool // the objects, by bucket and key; true once a link names them
+	deadLetters map[string]bool   // the objects, by bucket and key; true once a link names them
+	owners      map[string]string // of the same: the application in whose folder they lie
+	applied     map[string]bool   // applications that have links
 	report      *Report
 	progress    func(Report)
 }
@@ -123,6 +127,7 @@ func (a *auditor) readLinks(ctx context.Context, at warehouse.Location) error {
 func (a *auditor) judge(ctx context.Context, o object) error {
 	a.report.add(o)
 	if o.isLink {
+		a.applied[o.link.Application] = true
 		if err := a.comparison.link(ctx, o); err != nil {
 			return fmt.Errorf("compare %s with the stream: %w", o.key, err)
 		}
@@ -146,14 +151,17 @@ func (a *auditor) judge(ctx context.Context, o object) error {
 func (a *auditor) listDeadLetters(ctx context.Context, at warehouse.Location) error {
 	return a.reader.list(ctx, at, func(key string) error {
 		a.deadLetters[at.Bucket+"/"+key] = false
+		a.owners[at.Bucket+"/"+key] = warehouse.DeadLettersOwner(at.Prefix, key)
 		return nil
 	})
 }
 
-// reportUnnamed reports the dead letters that no link names.
+// reportUnnamed reports the dead letters that no link names. Those in the folder of an application that has no links here
+// are not looked at: its links lie elsewhere.
 func (a *auditor) reportUnnamed() {
 	for _, key := range slices.Sorted(maps.Keys(a.deadLetters)) {
-		if !a.deadLetters[key] {
+		owner := a.owners[key]
+		if !a.deadLetters[key] && (owner == "" || a.applied[owner]) {
 			a.report.fault(DeadLetterFaults, "%s: dead letters of no link", key)
 		}
 	}

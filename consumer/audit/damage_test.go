@@ -147,30 +147,32 @@ func TestEveryDamageIsFound(t *testing.T) {
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"dead letters are gone": {
-			func(t *testing.T, w *world) { w.remove(t, strings.Replace(w.keys["103"], "records/", "errors/", 1)) },
+			func(t *testing.T, w *world) {
+				w.remove(t, strings.Replace(w.keys["103"], "records/", "errors/app/", 1))
+			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Lost: 1},
 		},
 		"a dead letter twice": {
 			func(t *testing.T, w *world) {
-				w.edit(t, strings.Replace(w.keys["103"], "records/", "errors/", 1), func(body string, _ map[string]string) string { return body + body })
+				w.edit(t, strings.Replace(w.keys["103"], "records/", "errors/app/", 1), func(body string, _ map[string]string) string { return body + body })
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Duplicates: 1},
 		},
 		"a dead letter of another place": {
 			func(t *testing.T, w *world) {
-				w.edit(t, strings.Replace(w.keys["103"], "records/", "errors/", 1), replace(`"105"`, `"110"`))
+				w.edit(t, strings.Replace(w.keys["103"], "records/", "errors/app/", 1), replace(`"105"`, `"110"`))
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"broken dead letters": {
 			func(t *testing.T, w *world) {
-				w.put(t, strings.Replace(w.keys["103"], "records/", "errors/", 1), "{oops", nil)
+				w.put(t, strings.Replace(w.keys["103"], "records/", "errors/app/", 1), "{oops", nil)
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 2, audit.Lost: 1},
 		},
 		"dead letters of no link": {
 			func(t *testing.T, w *world) {
-				w.put(t, strings.Replace(w.keys["203"], "records/", "errors/", 1), "", nil)
+				w.put(t, strings.Replace(w.keys["203"], "records/", "errors/app/", 1), "", nil)
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},

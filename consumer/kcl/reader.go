@@ -30,7 +30,7 @@ const (
 	// The limit follows the size of the records, since a page is held in memory for every shard.
 	pageBytes   = 1 << 20
 	pageRecords = 10_000
-	firstPage   = 1_000 // records, before their size is known
+	firstPage   = 10 // records, before their size is known: 1 MiB if each has 100 KiB
 )
 
 // backoff is between failed calls, and between failed attempts to open a shard.

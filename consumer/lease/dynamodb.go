@@ -130,7 +130,8 @@ func decode(item map[string]types.AttributeValue) Row {
 		}
 		return ""
 	}
-	row := Row{ShardID: text(attrShardID), Owner: text(attrOwner), Checkpoint: text(attrCheckpoint), CheckpointDay: text(attrDay),
+	row := Row{ShardID: text(attrShardID), Owner: text(attrOwner), Checkpoint: text(attrCheckpoint),
+		CheckpointDay: text(attrDay), DayOfCheckpoint: text(attrDayOf),
 		ParentShardID: text(attrParent), Claim: text(attrClaim), Timeout: text(attrTimeout), Duration: text(attrDuration)}
 	if v, ok := item[attrCounter].(*types.AttributeValueMemberN); ok {
 		row.Counter, _ = strconv.ParseInt(v.Value, 10, 64)

@@ -20,6 +20,7 @@ const (
 	attrClaim      = "ClaimRequest"
 	attrCounter    = "LeaseCounter"
 	attrDay        = "CheckpointDay"
+	attrDayOf      = "DayOfCheckpoint"
 )
 
 // Row is one row as it was read. The zero value of any field but ShardID means that the attribute is absent.
@@ -29,10 +30,12 @@ type Row struct {
 	Duration      string // lease duration of the worker that acquired the lease last, such as 10s
 	Counter       int64  // grows by one with every write but claims; 0: absent, or written by the stock library
 	Checkpoint    string // decimal sequence number, [ShardEnd], or "" before the first checkpoint
-	CheckpointDay string // UTC day of the newest link at the checkpoint, 2006-01-02
-	ParentShardID string
-	Claim         string // worker that waits for this lease
-	Timeout       string // for people, and as the version of a row that the stock library wrote
+	CheckpointDay string // UTC day of the link after the checkpoint, 2006-01-02
+	// The checkpoint that CheckpointDay was stored with. If it is another one, somebody has changed the checkpoint.
+	DayOfCheckpoint string
+	ParentShardID   string
+	Claim           string // worker that waits for this lease
+	Timeout         string // for people, and as the version of a row that the stock library wrote
 }
 
 // Exists reports whether the row was in the table when it was read.
@@ -59,7 +62,8 @@ type Set map[string]string
 // apply returns r as the write leaves it.
 func (s Set) apply(r Row) Row {
 	fields := map[string]*string{attrOwner: &r.Owner, attrTimeout: &r.Timeout, attrCheckpoint: &r.Checkpoint,
-		attrParent: &r.ParentShardID, attrClaim: &r.Claim, attrDay: &r.CheckpointDay, attrDuration: &r.Duration}
+		attrParent: &r.ParentShardID, attrClaim: &r.Claim, attrDay: &r.CheckpointDay, attrDayOf: &r.DayOfCheckpoint,
+		attrDuration: &r.Duration}
 	for name, value := range s {
 		*fields[name] = value
 	}

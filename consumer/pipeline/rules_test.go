@@ -25,7 +25,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 		}
 		p.batch.Append(at)`, ""},
 	{"1 no commit starts outside the trust window", "../warehouse/commit.go",
-		`if !now.Before(until) {`, `if until = now.Add(s.Timeout); false {`,
+		`if !now.Before(until) {`, `if now.IsZero() {`,
 		"../warehouse TestCommitOutsideTheTrustWindowSendsNothing"},
 	{"2 a refused commit is adopted, not counted as done", "commit.go",
 		`return first, headErr`, `_ = first
@@ -48,14 +48,24 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"3 dead letters missing at the tip are restored", "../warehouse/deadletter.go",
 		`return true, nil`, `return false, nil`, ""},
 	{"3 incomplete dead letters replace nothing", "../warehouse/deadletter.go",
-		`if !complete {`, `if false {`, ""},
+		`case !complete:`, `case false:`, ""},
+	{"3 dead letters of others are not overwritten", "../warehouse/deadletter.go",
+		`case !isDeadLetters(there, link):`, `case there == nil:`,
+		"../warehouse TestDeadLettersOfOthersAreNotOverwritten"},
+	{"3 a link names its own dead letters", "../warehouse/deadletter.go",
+		`ok = ok && strings.HasSuffix(prefix, "/")`, `ok = len(prefix) > 0`,
+		"../warehouse TestALinkCannotNameAnotherKey"},
 	{"3 the checkpoint comes after the link", "commit.go",
 		`started := time.Now()`, `started := time.Now()
 		_ = p.lease.Checkpoint(ctx, p.batch.Last(), nextDay)`, ""},
 	{"4 a shard is resumed at its tip", "commit.go",
 		`if ok && !checkpoint.After(tip.Last) {`, `if ok && false {`, ""},
-	{"4 the tip may lie where a former run wrote", "../warehouse/tip.go",
-		`append([]Location{s.Location}, s.Locations...)`, `[]Location{s.Location}`, ""},
+	{"4 links ahead of the checkpoint are followed", "commit.go",
+		`tip, ok, err := p.cfg.Store.Resume(ctx, place)`, `tip, ok, err := warehouse.Link{}, false, error(nil)`, ""},
+	{"4 a day counts only with its checkpoint", "../lease/checkpoint.go",
+		`r.DayOfCheckpoint == r.Checkpoint && `, ``, ""},
+	{"4 the tip may lie where a former run wrote", "../warehouse/location.go",
+		`known := s.Locations`, `known := s.Locations[:0]`, ""},
 	{"5 the day of a link is decided by the link before", "pipeline.go",
 		`err = p.commit(ctx, day, causeDay)`, `if p.batch.Empty() {
 			p.begin(warehouse.Place{Shard: p.shard.ID, Previous: p.batch.Last(), Day: day})

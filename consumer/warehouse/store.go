@@ -1,11 +1,11 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -30,29 +30,16 @@ type Config struct {
 	Location                // of new links
 	ErrorsPrefix string     // of the dead letters, in the same bucket; ends with a slash
 	Format       Format     // of new links
-	Locations    []Location // all that the application has written to; the present one may be among them
+	Locations    []Location // all that the application has written to, as of its start; the present one may be among them
 
-	// Timeout of one request. A commit's is at most half the lease duration. So its outcome is known, or known to be
-	// unknown, while the lease can still be renewed.
+	// Remembered reads the locations that are not forgotten. It is called when a shard is opened, if Locations has a
+	// former one. Nil: Locations are all.
+	Remembered func(context.Context) ([]Location, error)
+
+	// Timeout of a request without a body; zero: 15 s. Only tests set it.
 	Timeout time.Duration
 	// Retention of the stream. The search for the tip of a chain goes this far back.
 	Retention time.Duration
-}
-
-// Location is a bucket and a prefix in it that ends with a slash.
-type Location struct{ Bucket, Prefix string }
-
-// String returns s3://bucket/prefix.
-func (l Location) String() string { return "s3://" + l.Bucket + "/" + l.Prefix }
-
-// ParseLocation is the inverse of [Location.String].
-func ParseLocation(s string) (Location, error) {
-	rest, ok := strings.CutPrefix(s, "s3://")
-	bucket, prefix, ok2 := strings.Cut(rest, "/")
-	if !ok || !ok2 || bucket == "" {
-		return Location{}, fmt.Errorf("location %q: want s3://<bucket>/<prefix>", s)
-	}
-	return Location{Bucket: bucket, Prefix: prefix}, nil
 }
 
 // Store keeps the chains of all shards of one application. It has no state but its configuration and is safe for
@@ -66,6 +53,7 @@ type Store struct {
 
 // NewStore returns a store. Nothing is called before [Store.Preflight].
 func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *Store {
+	cfg.Timeout = cmp.Or(cfg.Timeout, requestTimeout)
 	return &Store{Config: cfg, client: client, metrics: metrics, log: log}
 }
 
