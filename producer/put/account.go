@@ -26,10 +26,12 @@ type Stats struct {
 	Spilled            uint64            // given up and spilled
 	Lost               uint64            // given up, and the spill could not be written
 	Slowest            time.Duration     // longest time from a record's creation to its acknowledgement
+	LastAcknowledged   time.Time         // zero: none was
 
 	Unsent   int           // accepted, and neither acknowledged nor given up
 	InFlight int           // of those, in a call right now
 	Oldest   time.Duration // age of the oldest unsent record; 0: there is none
+	Standstill
 }
 
 // account counts what is unsent, and everything that Stats tells.
@@ -93,6 +95,7 @@ func (a *account) acknowledged(e *entry, shardID string, now time.Time) {
 	a.stats.Records += uint64(len(e.records))
 	a.stats.Bytes += uint64(bytes)
 	a.stats.PerShard[shardID] += uint64(len(e.records))
+	a.stats.LastAcknowledged = now
 	a.stats.Slowest = max(a.stats.Slowest, now.Sub(e.created()))
 }
 

@@ -26,6 +26,7 @@ func (b *backlog) queue(shardID string) *queue {
 // add appends an entry to its queue.
 func (b *backlog) add(e *entry) {
 	e.queue.entries = append(e.queue.entries, e)
+	e.queue.waits(e.created())
 	b.await(e.queue)
 }
 
@@ -96,13 +97,20 @@ func (b *backlog) nextOfEach(n int, now time.Time) (entries []*entry) {
 	return entries
 }
 
-// expired removes and returns the entries that were created at or before limit.
+// expired returns the entries that were created at or before limit. They stay in their queues.
 func (b *backlog) expired(limit time.Time) (old []*entry) {
 	for _, q := range b.waiting {
 		old = append(old, q.expired(limit)...)
 	}
-	b.dropEmpty()
 	return old
+}
+
+// remove removes entries that expired has just returned. Others may have been added since, behind them.
+func (b *backlog) remove(expired []*entry) {
+	for _, e := range expired {
+		e.queue.entries = e.queue.entries[1:]
+	}
+	b.dropEmpty()
 }
 
 // removeAll removes and returns all entries.

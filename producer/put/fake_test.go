@@ -116,28 +116,71 @@ func (s *stream) answerAtOnce() {
 	s.latency = 0
 }
 
+// disk is what a write meets.
+type disk struct {
+	mu    sync.Mutex
+	err   error
+	hangs chan struct{} // a write waits for it; nil: it does not wait
+	tried int
+}
+
+func (d *disk) meet() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tried++
+	if hangs := d.hangs; hangs != nil {
+		d.mu.Unlock()
+		<-hangs
+		d.mu.Lock()
+	}
+	return d.err
+}
+
 // book is a ledger, spilled a spill in memory.
 type book struct {
+	disk
 	entries []ledger.Line
-	err     error
 }
 
 func (b *book) Append(entries []ledger.Line) error {
+	err := b.meet()
 	b.entries = append(b.entries, entries...)
-	return b.err
+	return err
 }
 
 type spilled struct {
-	mu     sync.Mutex
+	disk
 	events []event.Event
-	err    error
 }
 
 func (s *spilled) Write(events []event.Event) error {
+	err := s.meet()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
+	if err == nil {
 		s.events = append(s.events, events...)
 	}
-	return s.err
+	return err
+}
+
+// change changes how the stream and the disks behave from now on.
+func (b *rig) change(how func()) {
+	b.stream.mu.Lock()
+	defer b.stream.mu.Unlock()
+	b.book.mu.Lock()
+	defer b.book.mu.Unlock()
+	b.spilled.mu.Lock()
+	defer b.spilled.mu.Unlock()
+	how()
+}
+
+// mend is a change after which everything works.
+func (b *rig) mend() {
+	b.stream.latency, b.stream.fail, b.stream.refuse = 20*time.Millisecond, nil, nil
+	for _, d := range []*disk{&b.book.disk, &b.spilled.disk} {
+		if d.hangs != nil {
+			close(d.hangs)
+		}
+		d.hangs, d.err = nil, nil
+	}
 }

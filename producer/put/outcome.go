@@ -15,6 +15,7 @@ type outcome int
 const (
 	refused  outcome = iota // nothing was put; another attempt may succeed
 	unknown                 // some or all of it may have been put
+	denied                  // nothing was put; another attempt succeeds when a person has given the permission
 	hopeless                // nothing was put, and no attempt will succeed
 )
 
@@ -29,8 +30,11 @@ func classify(err error) outcome {
 		return unknown // there was no answer: the connection broke, or the call timed out
 	}
 	switch api.ErrorCode() {
-	case "AccessDeniedException", "ResourceNotFoundException", "ValidationException", "InvalidArgumentException",
-		"UnrecognizedClientException", "KMSAccessDeniedException", "KMSDisabledException", "KMSNotFoundException":
+	case "AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException", "InvalidSignatureException",
+		"IncompleteSignature", "MissingAuthenticationTokenException", "OptInRequired", "KMSAccessDeniedException",
+		"KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMSOptInRequired":
+		return denied
+	case "ResourceNotFoundException", "ValidationException", "InvalidArgumentException":
 		return hopeless
 	}
 	var answer *awshttp.ResponseError
