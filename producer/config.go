@@ -20,13 +20,14 @@ type Config struct {
 	Run    struct{} `cmd:"" default:"withargs" help:"Put call events into the stream (the default)."`
 	Resend struct{} `cmd:"" help:"Put the events of the spill file, and remove it."`
 
-	Stream     string            `group:"Stream" default:"AForB_callevents" help:"Name of the data stream."`
-	StreamARN  string            `group:"Stream" name:"stream-arn" placeholder:"ARN" help:"ARN of the data stream, instead of its name. The stream must exist; it may belong to another account."`
-	Shards     int32             `group:"Stream" default:"4" help:"Number of shards, if the stream is created. An existing stream is never changed."`
-	StreamMode string            `group:"Stream" default:"provisioned" help:"Capacity mode, if the stream is created: provisioned or on-demand."`
-	Retention  time.Duration     `group:"Stream" default:"0" help:"Retention period, if the stream is created: 24h to 8760h; 0: AWS's default, 24h."`
-	KMSKey     string            `group:"Stream" name:"kms-key" placeholder:"KEY" help:"KMS key that encrypts the stream, if it is created: id, ARN or alias/NAME."`
-	Tags       map[string]string `group:"Stream" placeholder:"NAME=VALUE;..." help:"Tags of the stream, if it is created."`
+	Stream       string            `group:"Stream" default:"AForB_callevents" help:"Name of the data stream."`
+	StartTimeout time.Duration     `group:"Stream" default:"5m" help:"How long a start waits for what may pass by itself: a stream that is being created, throttling, no network."`
+	StreamARN    string            `group:"Stream" name:"stream-arn" placeholder:"ARN" help:"ARN of the data stream, instead of its name. The stream must exist; it may belong to another account."`
+	Shards       int32             `group:"Stream" default:"4" help:"Number of shards, if the stream is created. An existing stream is never changed."`
+	StreamMode   string            `group:"Stream" default:"provisioned" help:"Capacity mode, if the stream is created: provisioned or on-demand."`
+	Retention    time.Duration     `group:"Stream" default:"0" help:"Retention period, if the stream is created: 24h to 8760h; 0: AWS's default, 24h."`
+	KMSKey       string            `group:"Stream" name:"kms-key" placeholder:"KEY" help:"KMS key that encrypts the stream, if it is created: id, ARN or alias/NAME."`
+	Tags         map[string]string `group:"Stream" placeholder:"NAME=VALUE;..." help:"Tags of the stream, if it is created."`
 
 	Rate     pace.Rate     `group:"Events" default:"1" help:"Records per second, such as 1 or 0.5; or 100/s, 30/m, 1/h; max: as fast as the limits of the shards allow."`
 	Count    int64         `group:"Events" default:"0" help:"Number of records after which the run ends; 0: no end."`
@@ -66,6 +67,7 @@ func (c *Config) Validate() error {
 	check(streams.ValidName(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
 	check(c.StreamARN == "" || streams.ValidARN(c.StreamARN), "--stream-arn %q: use arn:aws:kinesis:REGION:ACCOUNT:stream/NAME", c.StreamARN)
 	check(c.Shards >= 1 && c.Shards <= 100_000, "--shards %d: use 1 to 100000", c.Shards)
+	check(c.StartTimeout >= time.Second, "--start-timeout %s: use 1s or more", c.StartTimeout)
 	oneOf("stream-mode", c.StreamMode, "provisioned", "on-demand")
 	check(c.Retention == 0 || (c.Retention >= 24*time.Hour && c.Retention <= 8760*time.Hour && c.Retention%time.Hour == 0),
 		"--retention %s: use whole hours from 24h to 8760h, or 0", c.Retention)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -16,6 +17,9 @@ import (
 	"example.com/callevents/producer/stream"
 )
 
+// startTimeout is that of every manager here.
+const startTimeout = 5 * time.Minute
+
 var errDenied = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized"}
 
 // account answers as Kinesis would for one stream. A call that is not expected fails.
@@ -26,6 +30,7 @@ type account struct {
 	shards   [][]types.Shard                 // of each answer of ListShards
 	tags     []types.Tag
 	deny     map[string]bool // operations
+	fails    []error         // of the next calls, each once
 	raced    bool            // somebody else creates the stream first
 	calls    []string
 	created  *kinesis.CreateStreamInput
@@ -35,6 +40,11 @@ func (a *account) called(operation string) error {
 	a.calls = append(a.calls, operation)
 	if a.deny[operation] {
 		return errDenied
+	}
+	if len(a.fails) > 0 {
+		err := a.fails[0]
+		a.fails = a.fails[1:]
+		return err
 	}
 	return nil
 }
@@ -133,7 +143,7 @@ func manager(a *account, wanted stream.Wanted) (*stream.Manager, *test.Hook) {
 	if wanted.Shards == 0 {
 		wanted.Shards = 4
 	}
-	return stream.NewManager(a, wanted, log), hook
+	return stream.NewManager(a, wanted, startTimeout, log), hook
 }
 
 // warned returns the settings that were reported as different, and the other warnings.
