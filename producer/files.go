@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"example.com/callevents/producer/ledger"
+	"example.com/callevents/producer/private"
 	"example.com/callevents/producer/put"
 	"example.com/callevents/producer/spill"
 	"example.com/callevents/producer/status"
@@ -53,7 +54,7 @@ func checkSummary(path string) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	file, err := private.Open(path, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
@@ -71,10 +72,19 @@ func summarize(cfg *Config, report status.Report, runErr error) error {
 	}
 	text, err := json.MarshalIndent(summary, "", "  ")
 	if err == nil {
-		err = os.WriteFile(cfg.Summary, append(text, '\n'), 0o644)
+		err = writeSummary(cfg.Summary, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
 	return nil
+}
+
+func writeSummary(path string, text []byte) error {
+	file, err := private.Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
 }

@@ -100,10 +100,13 @@ func (s *Sender) expire(now time.Time) {
 	if len(old) == 0 {
 		return
 	}
+	known := s.spillError != nil
 	err := s.write(eventsOf(old))
 	if err != nil && !s.closing {
 		s.nextSpill = time.Now().Add(spillPause)
-		s.log.WithError(err).WithField("records", len(old)).Error("spill file not written, records stay in memory; mend the disk or free it")
+		if !known {
+			s.log.WithError(err).WithField("records", len(old)).Error("spill file not written, records stay in memory; mend the disk or free it")
+		}
 		return
 	}
 	s.backlog.remove(old)

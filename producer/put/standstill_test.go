@@ -105,8 +105,8 @@ func TestADenialAfterTheStartIsOutlasted(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Minute)
-		calls := len(b.stream.calls)
-		b.change(b.mend)
+		calls := 0
+		b.change(func() { calls = len(b.stream.calls); b.mend() })
 		if err := b.finish(); err != nil {
 			t.Error(err)
 		}
@@ -129,8 +129,8 @@ func TestRecordsWaitForASpillThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		tried := b.spilled.tried
-		b.change(b.mend)
+		tried := 0
+		b.change(func() { tried = b.spilled.tried; b.mend() })
 		if err := b.finish(); err != nil {
 			t.Error(err)
 		}
