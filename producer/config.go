@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/alecthomas/units"
-
 	"example.com/callevents/producer/pace"
 	"example.com/callevents/producer/put"
 	"example.com/callevents/producer/stream"
@@ -36,15 +34,14 @@ type Config struct {
 	Seed     uint64        `group:"Events" default:"0" help:"Runs with the same seed make the same events, except for the timestamps; 0: random."`
 	Input    string        `group:"Events" placeholder:"FILE" help:"NDJSON file with events to put instead of generated ones; -: standard input."`
 
-	Linger         time.Duration    `group:"Delivery" default:"100ms" help:"How long a call waits for more records. With --aggregate a container waits as long before that."`
-	InFlight       int              `group:"Delivery" default:"8" help:"Number of calls at the same time, 1 to 256."`
-	ShardRecords   int              `group:"Delivery" default:"1000" help:"Limit of a shard in records per second; 0: no limit."`
-	ShardBytes     int              `group:"Delivery" default:"1000000" help:"Limit of a shard in bytes per second, partition keys included; 0: no limit."`
-	MaxRecordBytes units.Base2Bytes `group:"Delivery" default:"1MiB" help:"Largest record that the stream accepts, partition key included, 4KiB to 10MiB."`
-	Aggregate      bool             `group:"Delivery" help:"Pack many events into one record, in the format of the Kinesis Producer Library."`
-	StrictOrder    bool             `group:"Delivery" help:"Put one record at a time to each shard, so that it has them in order also after a failure. Slow."`
-	RecordTTL      time.Duration    `group:"Delivery" name:"record-ttl" default:"5m" help:"Age at which a record that could not be put goes to the spill file."`
-	Spill          string           `group:"Delivery" default:"callevents-spill.ndjson" help:"File for events that could not be put; \"producer resend\" puts them."`
+	Linger       time.Duration `group:"Delivery" default:"100ms" help:"How long a call waits for more records. With --aggregate a container waits as long before that."`
+	InFlight     int           `group:"Delivery" default:"8" help:"Number of calls at the same time, 1 to 256."`
+	ShardRecords int           `group:"Delivery" default:"1000" help:"Limit of a shard in records per second; 0: no limit."`
+	ShardBytes   int           `group:"Delivery" default:"1000000" help:"Limit of a shard in bytes per second, partition keys included; 0: no limit."`
+	Aggregate    bool          `group:"Delivery" help:"Pack many events into one record, in the format of the Kinesis Producer Library."`
+	StrictOrder  bool          `group:"Delivery" help:"Put one record at a time to each shard, so that it has them in order also after a failure. Slow."`
+	RecordTTL    time.Duration `group:"Delivery" name:"record-ttl" default:"5m" help:"Age at which a record that could not be put goes to the spill file."`
+	Spill        string        `group:"Delivery" default:"callevents-spill.ndjson" help:"File for events that could not be put; \"producer resend\" puts them."`
 
 	Ledger    string `group:"Reports" placeholder:"FILE" help:"CSV file to which each acknowledged record appends a line: call_id, shard, sequence number, and the number of attempts with unknown outcome, if any."`
 	Summary   string `group:"Reports" placeholder:"FILE" help:"File for the summary as JSON."`
@@ -80,7 +77,6 @@ func (c *Config) Validate() error {
 	check(c.InFlight >= 1 && c.InFlight <= 256, "--in-flight %d: use 1 to 256", c.InFlight)
 	check(c.ShardRecords >= 0, "--shard-records %d: use 0 or more", c.ShardRecords)
 	check(c.ShardBytes >= 0, "--shard-bytes %d: use 0 or more", c.ShardBytes)
-	check(c.MaxRecordBytes >= 4*units.KiB && c.MaxRecordBytes <= 10*units.MiB, "--max-record-bytes %s: use 4KiB to 10MiB", c.MaxRecordBytes)
 	check(!c.Aggregate || !c.StrictOrder, "--aggregate and --strict-order: use one of them")
 	check(c.RecordTTL >= time.Second, "--record-ttl %s: use 1s or more", c.RecordTTL)
 	check(c.Spill != "", "--spill: name a file")
@@ -93,7 +89,9 @@ func (c *Config) Validate() error {
 }
 
 // files are the files that the producer reads or writes. No two flags may name the same one.
-func (c *Config) files() []string { return []string{c.Input, c.Spill, c.Ledger, c.Summary} }
+func (c *Config) files() []string {
+	return []string{c.Input, c.Spill, asidePath(c.Spill), c.Ledger, c.Summary}
+}
 
 func (c *Config) streamID() string {
 	if c.StreamARN != "" {
@@ -107,9 +105,10 @@ func (c *Config) wanted() stream.Wanted {
 		RetentionHours: int32(c.Retention / time.Hour), KMSKey: c.KMSKey, Tags: c.Tags}
 }
 
-func (c *Config) sender() put.Config {
+// sender is for a stream whose largest record has that size.
+func (c *Config) sender(maxRecordBytes int) put.Config {
 	sender := put.Config{Stream: c.Stream, StreamARN: c.StreamARN, Linger: c.Linger, InFlight: c.InFlight,
-		ShardRecords: c.ShardRecords, ShardBytes: c.ShardBytes, MaxRecordBytes: int(c.MaxRecordBytes),
+		ShardRecords: c.ShardRecords, ShardBytes: c.ShardBytes, MaxRecordBytes: maxRecordBytes,
 		RecordTTL: c.RecordTTL, Aggregate: c.Aggregate, StrictOrder: c.StrictOrder}
 	if c.OnStall == "skip" {
 		sender.BlockAfter = pace.StallAfter // Put blocks during a stall, and so the pacer notices it

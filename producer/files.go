@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"example.com/callevents/producer/ledger"
 	"example.com/callevents/producer/private"
@@ -30,7 +31,11 @@ type outputs struct {
 	ledger      put.Ledger // nil: none
 	closeLedger func() error
 	spill       *spill.File
+	aside       *spill.File // what the stream does not take; it has the form of a spill, and no resend reads it
 }
+
+// asidePath is the file beside the spill file for events that no run can put.
+func asidePath(spill string) string { return strings.TrimSuffix(spill, ".ndjson") + ".rejected.ndjson" }
 
 // openOutputs opens the files. A file that cannot be written, the summary too, is an error now and not after hours.
 func openOutputs(cfg *Config) (*outputs, error) {
@@ -42,11 +47,12 @@ func openOutputs(cfg *Config) (*outputs, error) {
 		}
 		out.ledger, out.closeLedger = file, file.Close
 	}
-	spilled, err := spill.NewFile(cfg.Spill)
-	if err := errors.Join(err, checkSummary(cfg.Summary)); err != nil {
+	var spillErr, asideErr error
+	out.spill, spillErr = spill.NewFile(cfg.Spill)
+	out.aside, asideErr = spill.NewFile(asidePath(cfg.Spill))
+	if err := errors.Join(spillErr, asideErr, checkSummary(cfg.Summary)); err != nil {
 		return nil, errors.Join(err, out.closeLedger())
 	}
-	out.spill = spilled
 	return out, nil
 }
 

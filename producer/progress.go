@@ -51,7 +51,8 @@ func (p *progress) report() status.Report {
 	if sender == nil {
 		return status.Report{Starting: true}
 	}
-	return status.Report{Elapsed: time.Since(p.begun), Pace: p.pacer.Stats(), Put: sender.Stats(), Rejected: p.rejected(), Stuck: p.stuck()}
+	puts := sender.Stats()
+	return status.Report{Elapsed: time.Since(p.begun), Pace: p.pacer.Stats(), Put: puts, Rejected: p.rejected() + puts.Refused, Stuck: p.stuck()}
 }
 
 // serve serves metrics and probes at --http until ctx ends.

@@ -32,32 +32,32 @@ type events interface {
 
 // run puts generated events or those of --input. It ends with the events, the count, the duration or ctx.
 func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
+	out, err := openOutputs(cfg)
+	if err != nil {
+		return status.Report{}, err
+	}
+	defer func() { _ = out.closeLedger() }() // if the run ends before it begins
 	if cfg.Input != "" {
 		in, err := openInput(cfg.Input)
 		if err != nil {
 			return status.Report{}, err
 		}
 		defer in.Close()
-		lines := source.NewLines(in, int(cfg.MaxRecordBytes), log)
+		lines := source.NewLines(in, out.aside, log)
 		go lines.Run(ctx) // a read of standard input cannot be interrupted: this may last as long as the process
-		return deliver(ctx, cfg, lines, lines.Rejected, log, terminal)
+		return deliver(ctx, cfg, out, lines, lines.Rejected, log, terminal)
 	}
 	log.WithField("seed", cfg.Seed).Info("generating events")
 	generator, err := generate.New(cfg.Seed, time.Now)
 	if err != nil {
 		return status.Report{}, err
 	}
-	return deliver(ctx, cfg, generator, func() uint64 { return 0 }, log, terminal)
+	return deliver(ctx, cfg, out, generator, func() uint64 { return 0 }, log, terminal)
 }
 
-// deliver is a whole run, from top to bottom: open the files, find the stream and its shards, put events until there are
+// deliver is a whole run, from top to bottom: find the stream and its shards, put events until there are
 // no more or ctx ends, put or spill what is unsent, and sum up.
-func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint64, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
-	out, err := openOutputs(cfg)
-	if err != nil {
-		return status.Report{}, err
-	}
-	defer func() { _ = out.closeLedger() }() // if the run ends before it begins
+func deliver(ctx context.Context, cfg *Config, out *outputs, from events, rejected func() uint64, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
 	pacer := pace.New(cfg.pace())
 	now := newProgress(pacer, rejected)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx)) // ends last
@@ -69,13 +69,14 @@ func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint
 	}
 
 	router := route.New(cfg.Seed)
-	client, watcher, misrouted, err := openStream(ctx, cfg, router, log)
+	opened, err := openStream(ctx, cfg, router, log)
 	if err != nil {
 		return status.Report{}, err
 	}
-	sender := put.NewSender(cfg.sender(), client, out.ledger, out.spill, misrouted, log)
+	files := put.Files{Ledger: out.ledger, Spill: out.spill, Aside: out.aside}
+	sender := put.NewSender(cfg.sender(opened.maxRecordBytes), opened.client, files, opened.misrouted, log)
 	now.begin(sender)
-	running.Go(func() { watcher.Run(background) })
+	running.Go(func() { opened.watcher.Run(background) })
 	running.Go(func() { status.NewReporter(now.report, terminal, log).Run(background) })
 	running.Go(func() { status.Watch(background, now.report, log) })
 
@@ -94,32 +95,39 @@ func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint
 	return report, errors.Join(err, summarize(cfg, report, err))
 }
 
+// openedStream is the stream as a run uses it.
+type openedStream struct {
+	client         *kinesis.Client // does not retry: the sender does
+	watcher        *stream.Watcher // keeps the shard map of the router up to date
+	misrouted      put.Misrouted   // what the sender tells of records on unexpected shards
+	maxRecordBytes int
+}
+
 // openStream makes sure that the stream exists and reads its shard map into router. It waits for what may pass by itself.
-// The client does not retry: the sender does. The watcher keeps the map up to date. misrouted is what the sender tells of
-// records on unexpected shards.
-func openStream(ctx context.Context, cfg *Config, router *route.Router, log *logrus.Logger) (client *kinesis.Client, watcher *stream.Watcher, misrouted put.Misrouted, err error) {
+func openStream(ctx context.Context, cfg *Config, router *route.Router, log *logrus.Logger) (*openedStream, error) {
 	var config aws.Config
-	err = startup.Wait(ctx, log, "the credentials", cfg.StartTimeout, func(ctx context.Context) (err error) {
+	err := startup.Wait(ctx, log, "the credentials", cfg.StartTimeout, func(ctx context.Context) (err error) {
 		config, err = awsclient.Load(ctx)
 		return err
 	})
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	manager := stream.NewManager(awsclient.Kinesis(config), cfg.wanted(), cfg.StartTimeout, log)
 	found, err := manager.Ensure(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	watcher = stream.NewWatcher(manager, router, log)
+	watcher := stream.NewWatcher(manager, router, log)
 	if err := watcher.Load(ctx, cfg.StartTimeout); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	client = awsclient.Kinesis(config, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	opened := &openedStream{client: awsclient.Kinesis(config, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }),
+		watcher: watcher, misrouted: watcher.Misrouted, maxRecordBytes: stream.MaxRecordBytes(found)}
 	if stream.DistributesItself(found) { // every record comes out on another shard, whatever the shard map says
-		return client, watcher, func(uint64) {}, nil
+		opened.misrouted = func(uint64) {}
 	}
-	return client, watcher, watcher.Misrouted, nil
+	return opened, nil
 }
 
 // produce puts one record each time that one is due. It returns nil at the end of the run, also if ctx or the sender

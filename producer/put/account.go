@@ -25,6 +25,7 @@ type Stats struct {
 	PossibleDuplicates uint64            // records that had an attempt with unknown outcome
 	Spilled            uint64            // given up and spilled
 	Lost               uint64            // given up, and the spill could not be written
+	Refused            uint64            // put aside: the stream does not take them
 	Slowest            time.Duration     // longest time from a record's creation to its acknowledgement
 	LastAcknowledged   time.Time         // zero: none was
 
@@ -110,6 +111,13 @@ func (a *account) givenUp(entries []*entry, spilled bool) {
 			a.stats.Lost += uint64(len(e.records))
 		}
 	}
+}
+
+// putAside counts an entry that was put aside.
+func (a *account) putAside(e *entry) {
+	a.stats.Unsent -= len(e.records)
+	a.unsentBytes -= e.eventBytes()
+	a.stats.Refused += uint64(len(e.records))
 }
 
 // snapshot returns a copy of the stats; oldest is when the oldest unsent record was created, zero if there is none.

@@ -16,6 +16,7 @@ const spillPause = 5 * time.Second
 const (
 	reasonTTL     = "record TTL"
 	reasonStopped = "sender stopped"
+	reasonRefused = "refused, and not put aside"
 )
 
 // answered handles the answer of a call, entry by entry.
@@ -36,8 +37,8 @@ func (s *Sender) answered(c *call) {
 	}
 	// The other entries go back to the front of their queues. A crash loses them, unless the outcome of the call is
 	// unknown: then they may be in the stream.
-	if failed := c.failed(); len(failed) > 0 {
-		s.warn(c, len(failed), s.backlog.putBack(failed, now), now)
+	if failed := s.takeAside(c); len(failed) > 0 {
+		s.warn(c, len(failed), s.backlog.putBack(failed, c.outcome != invalid, now), now)
 	}
 	switch neverPut := s.account.stats.Records == 0; {
 	case c.outcome == denied && neverPut: // the start is wrong; later it is a standstill, until a person mends it
@@ -45,6 +46,8 @@ func (s *Sender) answered(c *call) {
 			"kinesis:PutRecord), and kms:GenerateDataKey on the key of an encrypted stream: %w", c.err)
 	case c.outcome == hopeless:
 		err = fmt.Errorf("put records: %w", c.err)
+	case s.refusals >= maxRefusals:
+		err = fmt.Errorf("put records: Kinesis has refused %d of them in a row, each for itself: %s", s.refusals, c.message(0))
 	}
 	if err != nil || s.failure != nil {
 		s.abandon(err)
@@ -53,14 +56,14 @@ func (s *Sender) answered(c *call) {
 
 // record enters the acknowledged records into the ledger.
 func (s *Sender) record(c *call) error {
-	if s.ledger == nil {
+	if s.files.Ledger == nil {
 		return nil
 	}
 	lines := c.lines()
 	if len(lines) == 0 {
 		return nil
 	}
-	if err := s.onDisk(LedgerFailing, func() error { return s.ledger.Append(lines) }); err != nil {
+	if err := s.onDisk(LedgerFailing, func() error { return s.files.Ledger.Append(lines) }); err != nil {
 		return fmt.Errorf("append to ledger: %w", err)
 	}
 	return nil
@@ -122,7 +125,7 @@ func (s *Sender) giveUp(entries []*entry, reason string) {
 
 // write writes to the spill, and notes whether it can be written.
 func (s *Sender) write(events []event.Event) error {
-	err := s.onDisk(SpillFailing, func() error { return s.spill.Write(events) })
+	err := s.onDisk(SpillFailing, func() error { return s.files.Spill.Write(events) })
 	if err != nil && s.spillError == nil {
 		s.spillFailed = time.Now()
 	}

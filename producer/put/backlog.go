@@ -30,14 +30,15 @@ func (b *backlog) add(e *entry) {
 	b.await(e.queue)
 }
 
-// putBack returns the failed entries of a call to the front of their queues, and returns how many queues these are.
-func (b *backlog) putBack(failed []*entry, now time.Time) (queues int) {
+// putBack returns the failed entries of a call to the front of their queues, which then back off or not. It returns how
+// many queues these are.
+func (b *backlog) putBack(failed []*entry, backOff bool, now time.Time) (queues int) {
 	perQueue := map[*queue][]*entry{}
 	for _, e := range failed {
 		perQueue[e.queue] = append(perQueue[e.queue], e)
 	}
 	for q, entries := range perQueue {
-		q.putBack(entries, now)
+		q.putBack(entries, backOff, now)
 		b.await(q)
 	}
 	return len(perQueue)

@@ -16,6 +16,7 @@ const (
 	refused  outcome = iota // nothing was put; another attempt may succeed
 	unknown                 // some or all of it may have been put
 	denied                  // nothing was put; another attempt succeeds when a person has given the permission
+	invalid                 // nothing was put, because of one record or some of them
 	hopeless                // nothing was put, and no attempt will succeed
 )
 
@@ -34,14 +35,22 @@ func classify(err error) outcome {
 		"IncompleteSignature", "MissingAuthenticationTokenException", "OptInRequired", "KMSAccessDeniedException",
 		"KMSDisabledException", "KMSInvalidStateException", "KMSNotFoundException", "KMSOptInRequired":
 		return denied
-	case "ResourceNotFoundException", "ValidationException", "InvalidArgumentException":
+	case "ResourceNotFoundException":
 		return hopeless
+	}
+	if isInvalid(api.ErrorCode()) {
+		return invalid
 	}
 	var answer *awshttp.ResponseError
 	if api.ErrorFault() == smithy.FaultServer || (errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusInternalServerError) {
 		return unknown
 	}
 	return refused
+}
+
+// isInvalid reports whether code says that a record is not as Kinesis wants it.
+func isInvalid(code string) bool {
+	return code == "ValidationException" || code == "InvalidArgumentException"
 }
 
 // isThrottling reports whether code is that of a throughput limit.

@@ -82,12 +82,12 @@ func (q *queue) waits(now time.Time) {
 	}
 }
 
-// putBack returns failed entries to the front of the queue, in their order, and backs off. Calls that were in flight
-// at the same time count as one failure.
-func (q *queue) putBack(failed []*entry, now time.Time) {
+// putBack returns failed entries to the front of the queue, in their order, and backs off if it is the shard that failed.
+// Calls that were in flight at the same time count as one failure.
+func (q *queue) putBack(failed []*entry, backOff bool, now time.Time) {
 	q.entries = slices.Concat(failed, q.entries)
 	q.waits(now)
-	if q.failures > 0 && now.Before(q.notBefore) {
+	if !backOff || (q.failures > 0 && now.Before(q.notBefore)) {
 		return
 	}
 	q.notBefore = now.Add(rand.N(min(longestBackoff, firstBackoff<<min(q.failures, 10))))

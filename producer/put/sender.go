@@ -6,9 +6,11 @@
 //	                           +-- backoff of the queue <-+ refused, or outcome unknown
 //	                           |
 //	                           +-- older than the record TTL, or the sender stopped -> spill
+//	                           |
+//	                           +-- refused for what it is, such as its size -> aside
 //
 // What always holds: the answer is judged entry by entry. Only entries that failed are sent again, under the same
-// explicit hash key. Every record that Put was given ends in the ledger or in the spill. A call without an answer may
+// explicit hash key. Every record that Put was given ends in the ledger, in the spill or aside. A call without an answer may
 // have put its records. They are sent again, so the stream may have them twice, and they count as possible duplicates.
 //
 // What a crash leaves behind:
@@ -49,8 +51,7 @@ const turn = 10 * time.Second
 // Sender sends the records that Put is given. One goroutine may call Put and Close, one Run, any Stats.
 type Sender struct {
 	cfg       Config
-	ledger    Ledger // nil: none
-	spill     Spill
+	files     Files
 	misrouted Misrouted
 	log       logrus.FieldLogger
 	wakeUp    wait.Signal // wakes Run
@@ -71,13 +72,14 @@ type Sender struct {
 	disk        diskWrite // the ledger or the spill is being written
 	spillError  error     // of the last write to the spill
 	spillFailed time.Time // when spillError was first an error
+	refusals    int       // of records in a row, each for itself
 	nextSpill   time.Time // the spill is not written before
 }
 
-// NewSender returns a sender; entries may be nil. It sends nothing before Run.
-func NewSender(cfg Config, api API, entries Ledger, spill Spill, misrouted Misrouted, log logrus.FieldLogger) *Sender {
+// NewSender returns a sender. It sends nothing before Run.
+func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus.FieldLogger) *Sender {
 	s := &Sender{
-		cfg: cfg, ledger: entries, spill: spill, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
+		cfg: cfg, files: files, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
 		pulse:      pulse.New("sender"),
 		containers: newContainers(cfg), backlog: newBacklog(cfg), calls: newCalls(cfg, api), account: newAccount(cfg),
 	}
@@ -85,9 +87,12 @@ func NewSender(cfg Config, api API, entries Ledger, spill Spill, misrouted Misro
 	return s
 }
 
-// Put hands over a record. It blocks while too much is unsent. After Run has returned the error is ErrStopped, and the
-// record is in the spill.
+// Put hands over a record. It blocks while too much is unsent. A record that is too large for the stream is put aside.
+// After Run has returned the error is ErrStopped, and the record is in the spill.
 func (s *Sender) Put(r Record) error {
+	if s.tooLarge(r) {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !s.returned && !s.hasRoom() {

@@ -45,7 +45,7 @@ func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, erro
 			counter("possible_duplicates_total", "Records that had an attempt with unknown outcome.", func(r Report) uint64 { return r.Put.PossibleDuplicates }),
 			counter("spilled_total", "Records given up and written to the spill file.", func(r Report) uint64 { return r.Put.Spilled }),
 			counter("lost_total", "Records given up, and the spill file could not be written.", func(r Report) uint64 { return r.Put.Lost }),
-			counter("rejected_total", "Input lines that were no events.", func(r Report) uint64 { return r.Rejected }),
+			counter("rejected_total", "Input lines that were no events, and events that the stream does not take.", func(r Report) uint64 { return r.Rejected }),
 			counter("late_total", "Records more than a second late, because of a stall.", func(r Report) uint64 { return r.Pace.Late }),
 			counter("skipped_total", "Records skipped because of a stall.", func(r Report) uint64 { return r.Pace.Skipped }),
 			gauge("unsent", "Records neither acknowledged nor spilled.", func(r Report) float64 { return float64(r.Put.Unsent) }),

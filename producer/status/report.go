@@ -23,7 +23,7 @@ type Report struct {
 	Stuck    error // a loop of ours has stopped to turn; nil: all of them turn
 	Pace     pace.Stats
 	Put      put.Stats
-	Rejected uint64 // input lines that were no events
+	Rejected uint64 // input lines that were no events, and events that the stream does not take
 }
 
 // Standstill is why records are not put. The zero value: they are.

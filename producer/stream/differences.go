@@ -15,6 +15,12 @@ func DistributesItself(found *types.StreamDescriptionSummary) bool {
 	return found.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
 }
 
+// MaxRecordBytes is the size of the largest record that the stream takes, partition key included. A stream that does not
+// say has AWS's default, 1 MiB.
+func MaxRecordBytes(found *types.StreamDescriptionSummary) int {
+	return int(max(1024, aws.ToInt32(found.MaxRecordSizeInKiB))) << 10
+}
+
 // reportDifferences logs each setting that is not as wanted.
 func (m *Manager) reportDifferences(ctx context.Context, found *types.StreamDescriptionSummary) {
 	onDemand := found.StreamModeDetails != nil && found.StreamModeDetails.StreamMode == types.StreamModeOnDemand
