@@ -28,6 +28,7 @@ func TestAnEventThatTheStreamDoesNotTakeIsPutAside(t *testing.T) {
 	for name, told := range map[string]bool{"the stream tells its limit": true, "the limit is another one": false} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
+			r.createStream()
 			if !told {
 				r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: tellLimit})
 			}

@@ -1,8 +1,10 @@
 package main_test
 
 import (
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/callevents/shared/testenv/faults"
 )
@@ -26,4 +28,39 @@ func TestARunThatCannotBeginSaysWhy(t *testing.T) {
 	if p := r.run(1); !strings.Contains(p.stderr.String(), "kinesis:DescribeStreamSummary") {
 		t.Errorf("standard error: %s", p.stderr.String())
 	}
+}
+
+// A resend takes only what it needs, and no rate. Before, it took all flags of a run, and sent one record a second.
+func TestAResendHasFewFlags(t *testing.T) {
+	r := newRig(t)
+	r.run(2, "resend", "--rate", "max")
+	p, flags := r.run(0, "resend", "--help"), 0
+	for line := range strings.Lines(p.stdout.String()) {
+		if strings.HasPrefix(strings.TrimSpace(line), "--") {
+			flags++
+		}
+	}
+	if flags != 10 {
+		t.Errorf("%d flags:\n%s", flags, p.stdout.String())
+	}
+	r.run(2, "resend", "--input", "feed")
+	r.createStream()
+	if err := os.WriteFile(r.path("spill.ndjson"), []byte(r.lines(2000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	r.run(0, "resend")
+	if took := time.Since(began); took > 20*time.Second || r.summary().Records != 2000 {
+		t.Errorf("%d of 2000 records in %s", r.summary().Records, took)
+	}
+}
+
+func TestWithoutCreateAnAbsentStreamIsAnError(t *testing.T) {
+	r := newRig(t)
+	p := r.run(1, "--create=false", "--count", "1")
+	if !strings.Contains(p.stderr.String(), r.stream+" does not exist in region") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+	r.run(0, "--count", "1")
+	r.run(0, "--create=false", "--count", "1")
 }

@@ -18,9 +18,6 @@ import (
 // resend puts the events of the spill file. It removes the file once each event is in the stream or spilled again. After
 // a crash the next resend puts all of them again.
 func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
-	if cfg.Input != "" {
-		return status.Report{}, errors.New("resend puts the events of --spill: leave out --input")
-	}
 	out, err := openOutputs(cfg)
 	if err != nil {
 		return status.Report{}, err

@@ -37,8 +37,8 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 		return status.Report{}, err
 	}
 	defer func() { _ = out.closeLedger() }() // if the run ends before it begins
-	if cfg.Input != "" {
-		in, err := openInput(cfg.Input)
+	if cfg.Run.Input != "" {
+		in, err := openInput(cfg.Run.Input)
 		if err != nil {
 			return status.Report{}, err
 		}
@@ -47,8 +47,8 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 		go lines.Run(ctx) // a read of standard input cannot be interrupted: this may last as long as the process
 		return deliver(ctx, cfg, out, lines, lines.Rejected, log, terminal)
 	}
-	log.WithField("seed", cfg.Seed).Info("generating events")
-	generator, err := generate.New(cfg.Seed, time.Now)
+	log.WithField("seed", cfg.Run.Seed).Info("generating events")
+	generator, err := generate.New(cfg.Run.Seed, time.Now)
 	if err != nil {
 		return status.Report{}, err
 	}
@@ -68,7 +68,7 @@ func deliver(ctx context.Context, cfg *Config, out *outputs, from events, reject
 		return status.Report{}, err
 	}
 
-	router := route.New(cfg.Seed)
+	router := route.New(cfg.Run.Seed)
 	opened, err := openStream(ctx, cfg, router, log)
 	if err != nil {
 		return status.Report{}, err
@@ -87,7 +87,7 @@ func deliver(ctx context.Context, cfg *Config, out *outputs, from events, reject
 	go func() { sent <- sender.Run(sending) }()
 
 	// The order of the end: no more events; what is unsent is put or spilled; the background stops; the summary.
-	err = produce(ctx, cfg.Duration, from, pacer, router, sender, now.eventLoop)
+	err = produce(ctx, cfg.Run.Duration, from, pacer, router, sender, now.eventLoop)
 	sender.Close()
 	err = errors.Join(err, <-sent, out.closeLedger())
 	endBackground()
@@ -113,7 +113,7 @@ func openStream(ctx context.Context, cfg *Config, router *route.Router, log *log
 	if err != nil {
 		return nil, err
 	}
-	manager := stream.NewManager(awsclient.Kinesis(config), cfg.wanted(), cfg.StartTimeout, log)
+	manager := stream.NewManager(awsclient.Kinesis(config), cfg.wanted(config.Region), cfg.StartTimeout, log)
 	found, err := manager.Ensure(ctx)
 	if err != nil {
 		return nil, err

@@ -74,7 +74,7 @@ func (a *account) CreateStream(_ context.Context, in *kinesis.CreateStreamInput,
 	if err := a.called("CreateStream"); err != nil {
 		return nil, err
 	}
-	a.stream, a.created = &types.StreamDescriptionSummary{StreamName: in.StreamName, OpenShardCount: in.ShardCount,
+	a.stream, a.created = &types.StreamDescriptionSummary{StreamName: in.StreamName, StreamARN: aws.String("arn:aws:kinesis:eu-north-1:123456789012:stream/calls"), OpenShardCount: in.ShardCount,
 		RetentionPeriodHours: aws.Int32(24), StreamModeDetails: in.StreamModeDetails}, in
 	for name, value := range in.Tags {
 		a.tags = append(a.tags, types.Tag{Key: &name, Value: &value})
@@ -139,7 +139,8 @@ func existing() *account {
 
 func manager(a *account, wanted stream.Wanted) (*stream.Manager, *test.Hook) {
 	log, hook := test.NewNullLogger()
-	wanted.Name = "calls" // also beside an ARN, as the command line has it
+	wanted.Region, wanted.Create = "eu-north-1", !wanted.Create // the zero value creates
+	wanted.Name = "calls"                                       // also beside an ARN, as the command line has it
 	if wanted.Shards == 0 {
 		wanted.Shards = 4
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,9 @@ type API interface {
 // to another account, and it must exist. A zero value of the others means: AWS's default, and any difference is accepted.
 type Wanted struct {
 	Name, ARN      string
-	Shards         int32 // of a provisioned stream that is created; required unless OnDemand
+	Region         string // of the API, for logs and errors
+	Create         bool   // if the stream is absent
+	Shards         int32  // of a provisioned stream that is created; required unless OnDemand
 	OnDemand       bool
 	RetentionHours int32  // 24 to 8760
 	KMSKey         string // key id, ARN or alias
@@ -86,6 +89,7 @@ func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, 
 		return nil, err
 	}
 	if created {
+		m.announce(found)
 		if found, err = m.finish(ctx, found); err != nil {
 			return nil, err
 		}
@@ -97,8 +101,11 @@ func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, 
 
 // create creates the stream. It reports false if somebody else is creating it right now.
 func (m *Manager) create(ctx context.Context) (created bool, err error) {
-	if m.wanted.ARN != "" {
+	switch {
+	case m.wanted.ARN != "":
 		return false, fmt.Errorf("stream %s does not exist; only its own account can create it, by name", m.wanted.ARN)
+	case !m.wanted.Create:
+		return false, fmt.Errorf("stream %s does not exist in region %s, and it is not to be created; check --stream and the region", m.id, m.wanted.Region)
 	}
 	in := &kinesis.CreateStreamInput{StreamName: &m.wanted.Name, Tags: m.wanted.Tags}
 	if m.wanted.OnDemand {
@@ -117,8 +124,28 @@ func (m *Manager) create(ctx context.Context) (created bool, err error) {
 	if err != nil {
 		return false, m.explain("create stream", "kinesis:CreateStream", err)
 	}
-	m.log.WithFields(logrus.Fields{"shards": m.wanted.Shards, "on_demand": m.wanted.OnDemand}).Info("stream is being created")
 	return true, nil
+}
+
+// Prices of us-east-1 in dollars an hour (aws.amazon.com/kinesis/data-streams/pricing, 2025). Other regions are up to
+// twice as dear, and records cost more.
+const (
+	shardPrice    = 0.015
+	onDemandPrice = 0.04
+)
+
+// announce says what was created where, and what it costs: the name may be a typo, and the region or account another one.
+func (m *Manager) announce(found *types.StreamDescriptionSummary) {
+	fields := logrus.Fields{"region": m.wanted.Region, "mode": mode(m.wanted.OnDemand)}
+	price := onDemandPrice
+	if !m.wanted.OnDemand {
+		fields["shards"], price = m.wanted.Shards, shardPrice*float64(m.wanted.Shards)
+	}
+	if parts := strings.Split(aws.ToString(found.StreamARN), ":"); len(parts) == 6 {
+		fields["region"], fields["account"] = parts[3], parts[4]
+	}
+	fields["costs"] = fmt.Sprintf("from %.3f USD an hour until it is deleted", price)
+	m.log.WithFields(fields).Warn("stream was absent and has been CREATED; if the name is wrong, delete it; --create=false creates none")
 }
 
 // finish sets what CreateStream cannot set, on a stream that we have just created. A crash leaves a stream without these
