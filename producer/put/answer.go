@@ -2,6 +2,7 @@ package put
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -88,8 +89,9 @@ func (s *Sender) abandon(reason error) {
 		s.failure = reason
 	}
 	rest := append(s.batch.entries, s.backlog.removeAll()...)
+	rest = append(rest, slices.Concat(s.suspects...)...)
 	rest = append(rest, s.containers.due(time.Now(), true)...)
-	s.batch = batch{}
+	s.batch, s.suspects = batch{}, nil
 	s.giveUp(rest, reasonStopped)
 }
 

@@ -3,6 +3,8 @@ package put
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/sirupsen/logrus"
@@ -27,25 +29,25 @@ func (s *Sender) tooLarge(r Record) bool {
 	return true
 }
 
-// takeAside returns the entries of a call that are to be sent again. If Kinesis found the call invalid, it does not say
-// which record is to blame: each half of them travels by itself the next time, and so on. One that is refused alone is
-// put aside. A crash before that loses it.
+// takeAside returns the entries of a call that go back to their queues. If Kinesis found the call invalid, it does not say
+// which record is to blame: each half of the call becomes a call of its own, and so on. One that is refused alone is put
+// aside. A crash before that loses it.
 func (s *Sender) takeAside(c *call) (again []*entry) {
+	if c.outcome == invalid && len(c.entries) > 1 {
+		s.suspect(c.entries)
+		return nil
+	}
 	for i, e := range c.entries {
-		code := aws.ToString(c.results[i].ErrorCode)
 		switch {
 		case c.done(i):
 			s.refusals = 0
-		case !isInvalid(code):
-			again = append(again, e)
-		case c.err != nil && len(c.entries) > 1:
-			e.mates = (len(c.entries) + 1) / 2
+		case !isInvalid(aws.ToString(c.results[i].ErrorCode)):
 			again = append(again, e)
 		case e.queue.last != nil: // strict order: the sequence number of the record before may be to blame
 			e.queue.last = nil
 			again = append(again, e)
 		case len(e.records) > 1:
-			again = append(again, e.takeApart()...)
+			s.suspect(e.takeApart())
 		default:
 			s.refusals++
 			s.refuse(e, errors.New(c.message(i)))
@@ -54,11 +56,25 @@ func (s *Sender) takeAside(c *call) (again []*entry) {
 	return again
 }
 
-// takeApart returns an entry for each record of a container. Half of them travel together, and so on.
+// suspect makes two calls, or more, of entries of which one is to blame. They come before all batches.
+func (s *Sender) suspect(entries []*entry) {
+	half := min((len(entries)+1)/2, maxBatchEntries)
+	s.suspects = slices.AppendSeq(s.suspects, slices.Chunk(entries, half))
+}
+
+// oldestSuspect is when the oldest record among them was created; zero: there is none.
+func (s *Sender) oldestSuspect() (created time.Time) {
+	for _, e := range slices.Concat(s.suspects...) {
+		created = earliest(created, e.created())
+	}
+	return created
+}
+
+// takeApart returns an entry for each record of a container.
 func (e *entry) takeApart() (single []*entry) {
 	for _, r := range e.records {
 		one := newEntry(r, e.queue)
-		one.mates, one.unknown = (len(e.records)+1)/2, e.unknown
+		one.unknown = e.unknown
 		single = append(single, one)
 	}
 	return single

@@ -20,13 +20,12 @@ type batch struct {
 	weight  int
 	begun   time.Time // when the first entry was added; the linger time counts from here
 	oldest  time.Time // when the oldest record was created
-	limit   int       // the most entries; 0: maxBatchEntries
 	full    bool      // nothing more fits
 }
 
 // fits reports whether there is room for e. If not, the batch is full.
 func (b *batch) fits(e *entry) bool {
-	if len(b.entries) > 0 && (len(b.entries) >= b.most(e) || b.bytes+e.bytes() > maxBatchBytes) {
+	if len(b.entries) > 0 && (len(b.entries) == maxBatchEntries || b.bytes+e.bytes() > maxBatchBytes) {
 		b.full = true
 	}
 	return !b.full
@@ -40,17 +39,5 @@ func (b *batch) add(e *entry, now time.Time) {
 	b.bytes += e.bytes()
 	b.weight += weight(e)
 	b.oldest = earliest(b.oldest, e.created())
-	b.limit = b.most(e)
-	b.full = len(b.entries) >= b.limit
-}
-
-// most is how many entries the batch may have with e among them.
-func (b *batch) most(e *entry) int {
-	most := maxBatchEntries
-	for _, limit := range []int{b.limit, e.mates} {
-		if limit > 0 {
-			most = min(most, limit)
-		}
-	}
-	return most
+	b.full = len(b.entries) == maxBatchEntries
 }

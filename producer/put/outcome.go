@@ -7,6 +7,8 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
+
+	"example.com/callevents/shared/awsclient"
 )
 
 // outcome is what a call that failed has done to the stream.
@@ -22,6 +24,10 @@ const (
 
 // classify judges the error of a whole call.
 func classify(err error) outcome {
+	var unsigned *awsclient.CredentialsError
+	if errors.As(err, &unsigned) {
+		return denied // the call was not made
+	}
 	var connection *net.OpError
 	if errors.As(err, &connection) && connection.Op == "dial" {
 		return refused // there was no connection

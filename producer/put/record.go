@@ -24,7 +24,6 @@ type entry struct {
 	mapVersion   uint64
 	records      []Record  // oldest first, never empty
 	one          [1]Record // backs records if there is only one
-	mates        int       // the most entries that may be in a call with it, itself included; 0: no limit
 	attempts     int
 	unknown      int // attempts with unknown outcome: each may have put the entry
 }

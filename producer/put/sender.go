@@ -69,11 +69,12 @@ type Sender struct {
 	failure     error // why nothing more is sent; nil: all is well
 	returned    bool  // Run has
 	lastWarning time.Time
-	disk        diskWrite // the ledger or the spill is being written
-	spillError  error     // of the last write to the spill
-	spillFailed time.Time // when spillError was first an error
-	refusals    int       // of records in a row, each for itself
-	nextSpill   time.Time // the spill is not written before
+	disk        diskWrite  // the ledger or the spill is being written
+	spillError  error      // of the last write to the spill
+	spillFailed time.Time  // when spillError was first an error
+	suspects    [][]*entry // calls to be made, of entries of which some were refused
+	refusals    int        // of records in a row, each for itself
+	nextSpill   time.Time  // the spill is not written before
 }
 
 // NewSender returns a sender. It sends nothing before Run.
@@ -153,7 +154,7 @@ func (s *Sender) Stuck() error { return s.pulse.Err() }
 
 // oldest is when the oldest unsent record was created; zero: there is none.
 func (s *Sender) oldest() time.Time {
-	return earliest(s.containers.oldest(), s.backlog.oldest(), s.batch.oldest, s.calls.oldest())
+	return earliest(s.containers.oldest(), s.backlog.oldest(), s.batch.oldest, s.calls.oldest(), s.oldestSuspect())
 }
 
 // Run sends until Close was called and every record is acknowledged or spilled. It ends early, and spills everything
@@ -203,6 +204,10 @@ func (s *Sender) startCalls(ctx context.Context, now time.Time) {
 			s.account.called(s.calls.start(ctx, []*entry{e}))
 		}
 		return
+	}
+	for len(s.suspects) > 0 && s.calls.room() > 0 {
+		s.account.called(s.calls.start(ctx, s.suspects[0]))
+		s.suspects = s.suspects[1:]
 	}
 	for {
 		s.backlog.fill(&s.batch, now)

@@ -14,6 +14,7 @@ import (
 
 	"example.com/callevents/producer/pulse"
 	"example.com/callevents/producer/put"
+	"example.com/callevents/shared/awsclient"
 )
 
 func always(err error) func() (error, bool) { return func() (error, bool) { return err, false } }
@@ -34,6 +35,7 @@ var standstills = map[string]struct {
 	"answers 503":            {begin: func(b *rig) { b.stream.fail = always(status(503)) }, want: put.KinesisFailing},
 	"is denied":              {begin: func(b *rig) { b.stream.fail = always(&types.AccessDeniedException{}) }, want: put.KinesisDenied},
 	"may not use the key":    {begin: func(b *rig) { b.stream.fail = always(&types.KMSAccessDeniedException{}) }, want: put.KinesisDenied},
+	"has no credentials":     {begin: func(b *rig) { b.stream.fail = always(&awsclient.CredentialsError{Err: errors.New("no answer")}) }, want: put.KinesisDenied},
 	"throttles calls":        {begin: func(b *rig) { b.stream.fail = always(&types.LimitExceededException{}) }, want: put.KinesisThrottled},
 	"throttles the key":      {begin: func(b *rig) { b.stream.fail = always(&types.KMSThrottlingException{}) }, want: put.KinesisThrottled},
 	"throttles each record":  {begin: func(b *rig) { b.stream.refuse = func(string, string) bool { return true } }, want: put.KinesisThrottled},

@@ -18,7 +18,7 @@ const (
 
 // whatToDo is for the person who reads the log at night.
 var whatToDo = map[put.Reason]string{
-	put.KinesisDenied:    "give the credentials in use kinesis:PutRecords on the stream, and kms:GenerateDataKey on its key",
+	put.KinesisDenied:    "give the credentials in use kinesis:PutRecords on the stream, and kms:GenerateDataKey on its key; or see why there are no credentials",
 	put.KinesisFailing:   "look at the network and at the health of Kinesis in the region",
 	put.KinesisThrottled: "add shards, lower --rate, or find who else writes to the stream",
 	put.KinesisSlow:      "add shards, lower --rate, raise --in-flight, or look at the network",
