@@ -10,6 +10,7 @@ import (
 	"example.com/callevents/producer/put"
 	"example.com/callevents/producer/stream"
 	"example.com/callevents/shared/streams"
+	"example.com/callevents/shared/units"
 )
 
 // Config is the producer's command line. Each flag can also be set by an environment variable, CALLEVENTS_<FLAG_NAME>; the
@@ -38,13 +39,13 @@ type RunConfig struct {
 	Create     bool              `group:"Stream" default:"true" negatable:"" help:"Create the stream if it is absent. It costs money until it is deleted."`
 	Shards     int32             `group:"Stream" default:"4" help:"Number of shards, if the stream is created. An existing stream is never changed."`
 	StreamMode string            `group:"Stream" default:"provisioned" help:"Capacity mode, if the stream is created: provisioned or on-demand."`
-	Retention  time.Duration     `group:"Stream" default:"0" help:"Retention period, if the stream is created: 24h to 8760h; 0: AWS's default, 24h."`
+	Retention  time.Duration     `group:"Stream" default:"0" help:"Retention period, if the stream is created: 1d to 365d; 0: AWS's default, 1d."`
 	KMSKey     string            `group:"Stream" name:"kms-key" placeholder:"KEY" help:"KMS key that encrypts the stream, if it is created: id, ARN or alias/NAME."`
 	Tags       map[string]string `group:"Stream" placeholder:"NAME=VALUE;..." help:"Tags of the stream, if it is created."`
 
 	Rate     pace.Rate     `group:"Events" default:"1" help:"Records per second, such as 1 or 0.5; or 100/s, 30/m, 1/h; max: as fast as the limits of the shards allow."`
 	Count    int64         `group:"Events" default:"0" help:"Number of records after which the run ends; 0: no end."`
-	Duration time.Duration `group:"Events" default:"0" help:"Time after which the run ends, such as 30s or 2h; 0: no end."`
+	Duration time.Duration `group:"Events" default:"0" help:"Time after which the run ends, such as 30s, 2h or 7d; 0: no end."`
 	OnStall  string        `group:"Events" default:"catch-up" help:"Records that were due during a stall of the stream: catch-up puts them late, skip leaves them out."`
 	Seed     uint64        `group:"Events" default:"0" help:"Runs with the same seed make the same events, except for the timestamps; 0: random."`
 	Input    string        `group:"Events" placeholder:"FILE" help:"NDJSON file with events to put instead of generated ones; -: standard input."`
@@ -52,7 +53,7 @@ type RunConfig struct {
 	Linger       time.Duration `group:"Delivery" default:"100ms" help:"How long a call waits for more records. With --aggregate a container waits as long before that."`
 	InFlight     int           `group:"Delivery" default:"8" help:"Number of calls at the same time, 1 to 256."`
 	ShardRecords int           `group:"Delivery" default:"1000" help:"Limit of a shard in records per second; 0: no limit."`
-	ShardBytes   int           `group:"Delivery" default:"1000000" help:"Limit of a shard in bytes per second, partition keys included; 0: no limit."`
+	ShardBytes   units.Bytes   `group:"Delivery" default:"1MB" help:"Limit of a shard in bytes per second, partition keys included; 0: no limit."`
 	Aggregate    bool          `group:"Delivery" help:"Pack many events into one record, in the format of the Kinesis Producer Library."`
 	StrictOrder  bool          `group:"Delivery" help:"Put one record at a time to each shard, so that it has them in order also after a failure. Slow."`
 }
@@ -79,7 +80,7 @@ func (c *Config) Validate() error {
 	check(c.StartTimeout >= time.Second, "--start-timeout %s: use 1s or more", c.StartTimeout)
 	oneOf("stream-mode", c.Run.StreamMode, "provisioned", "on-demand")
 	check(c.Run.Retention == 0 || (c.Run.Retention >= 24*time.Hour && c.Run.Retention <= 8760*time.Hour && c.Run.Retention%time.Hour == 0),
-		"--retention %s: use whole hours from 24h to 8760h, or 0", c.Run.Retention)
+		"--retention %s: use whole hours from 1d to 365d, or 0", c.Run.Retention)
 	check(c.Run.Rate > 0 && (c.Run.Rate <= 1e6 || c.Run.Rate == pace.Max), "--rate %s: use a number above 0 and up to 1000000 per second, or max", c.Run.Rate)
 	check(c.Run.Count >= 0, "--count %d: use 0 or more", c.Run.Count)
 	check(c.Run.Duration >= 0, "--duration %s: use 0 or more", c.Run.Duration)
@@ -88,7 +89,7 @@ func (c *Config) Validate() error {
 	check(c.Run.OnStall != "skip" || c.Run.Linger <= pace.StallAfter/4, "--linger %s with --on-stall skip: use %s or less, or the wait for more records looks like a stall", c.Run.Linger, pace.StallAfter/4)
 	check(c.Run.InFlight >= 1 && c.Run.InFlight <= 256, "--in-flight %d: use 1 to 256", c.Run.InFlight)
 	check(c.Run.ShardRecords >= 0, "--shard-records %d: use 0 or more", c.Run.ShardRecords)
-	check(c.Run.ShardBytes >= 0, "--shard-bytes %d: use 0 or more", c.Run.ShardBytes)
+	check(c.Run.ShardBytes >= 0 && c.Run.ShardBytes <= units.GiB, "--shard-bytes %s: use 0 to 1GiB", c.Run.ShardBytes)
 	check(!c.Run.Aggregate || !c.Run.StrictOrder, "--aggregate and --strict-order: use one of them")
 	check(c.RecordTTL >= time.Second, "--record-ttl %s: use 1s or more", c.RecordTTL)
 	check(c.Spill != "", "--spill: name a file")
@@ -121,7 +122,7 @@ func (c *Config) wanted(region string) stream.Wanted {
 // sender is for a stream whose largest record has that size.
 func (c *Config) sender(maxRecordBytes int) put.Config {
 	sender := put.Config{Stream: c.Stream, StreamARN: c.StreamARN, Linger: c.Run.Linger, InFlight: c.Run.InFlight,
-		ShardRecords: c.Run.ShardRecords, ShardBytes: c.Run.ShardBytes, MaxRecordBytes: maxRecordBytes,
+		ShardRecords: c.Run.ShardRecords, ShardBytes: int(c.Run.ShardBytes), MaxRecordBytes: maxRecordBytes,
 		RecordTTL: c.RecordTTL, Aggregate: c.Run.Aggregate, StrictOrder: c.Run.StrictOrder}
 	if c.Run.OnStall == "skip" {
 		sender.BlockAfter = pace.StallAfter // Put blocks during a stall, and so the pacer notices it

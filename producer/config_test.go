@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
 	"example.com/callevents/shared/testenv/faults"
 )
 
@@ -63,4 +65,17 @@ func TestWithoutCreateAnAbsentStreamIsAnError(t *testing.T) {
 	}
 	r.run(0, "--count", "1")
 	r.run(0, "--create=false", "--count", "1")
+}
+
+// Before, days were no duration, and MB was 2^20.
+func TestDaysAndSizesOnTheCommandLine(t *testing.T) {
+	r := newRig(t)
+	r.run(0, "--retention", "2d", "--shard-bytes", "1MB", "--duration", "0d", "--count", "1")
+	found, err := r.client.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &r.stream})
+	if err != nil || *found.StreamDescriptionSummary.RetentionPeriodHours != 48 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if p := r.run(2, "--shard-bytes", "1M"); !strings.Contains(p.stderr.String(), "8MiB (2^20)") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
 }

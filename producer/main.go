@@ -17,6 +17,7 @@ import (
 
 	"example.com/callevents/producer/status"
 	"example.com/callevents/shared/logging"
+	"example.com/callevents/shared/units"
 )
 
 // Exit codes.
@@ -40,7 +41,7 @@ func main() {
 
 func command(args []string) int {
 	var cfg Config
-	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"),
+	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"), units.Durations(),
 		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and evenly spread over its shards."))
 	if !slices.Contains(args, "run") && !slices.Contains(args, "resend") {
 		args = append([]string{"run"}, args...) // the default; named, so that --help lists its flags
