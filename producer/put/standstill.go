@@ -9,6 +9,9 @@ import (
 // StandstillAfter is how long a shard may take none of its records before the sender is blocked.
 const StandstillAfter = 30 * time.Second
 
+// diskHangsAfter is less, so that a write that does not return is blamed before the shards that wait for it.
+const diskHangsAfter = 15 * time.Second
+
 // Reason says why records are not put. The set is closed.
 type Reason string
 
@@ -37,7 +40,7 @@ type Standstill struct {
 
 // standstill says what is wrong at this moment.
 func (s *Sender) standstill(now time.Time) Standstill {
-	if disk := s.disk; disk.reason != "" && now.Sub(disk.since) > StandstillAfter {
+	if disk := s.disk; disk.reason != "" && now.Sub(disk.since) > diskHangsAfter {
 		return Standstill{Reason: disk.reason, For: now.Sub(disk.since), Error: "a write does not return"}
 	}
 	if s.spillError != nil {
