@@ -12,14 +12,30 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-// tellLimit makes a stream say that it takes records of 10 MiB. The server here takes 1 MiB.
-func tellLimit(w http.ResponseWriter, r *http.Request, pass http.Handler) {
-	answer := httptest.NewRecorder()
-	pass.ServeHTTP(answer, r)
-	body := bytes.Replace(answer.Body.Bytes(), []byte(`"StreamDescriptionSummary":{`), []byte(`"StreamDescriptionSummary":{"MaxRecordSizeInKiB":10240,`), 1)
-	w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
-	w.WriteHeader(answer.Code)
-	_, _ = io.Copy(w, bytes.NewReader(body))
+// tell makes a stream say something more of itself.
+func tell(field string) faults.Fault {
+	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		answer := httptest.NewRecorder()
+		pass.ServeHTTP(answer, r)
+		body := bytes.Replace(answer.Body.Bytes(), []byte(`"StreamDescriptionSummary":{`), []byte(`"StreamDescriptionSummary":{`+field+`,`), 1)
+		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
+		w.WriteHeader(answer.Code)
+		_, _ = io.Copy(w, bytes.NewReader(body))
+	}
+}
+
+// Before, such a run put containers whose user records come out on other shards (seen: 346 of 400 events were dropped by
+// their readers).
+func TestNoContainersAndNoOrderOnAStreamThatDistributesItself(t *testing.T) {
+	r := newRig(t)
+	r.createStream()
+	r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: tell(`"RecordDistributionStrategy":"AUTO"`)})
+	for _, flag := range []string{"--aggregate", "--strict-order"} {
+		if p := r.run(1, flag, "--count", "1"); !strings.Contains(p.stderr.String(), "USER_PARTITION_KEY") {
+			t.Errorf("%s: %s", flag, p.stderr.String())
+		}
+	}
+	r.run(0, "--count", "1")
 }
 
 // Of three events the second is larger than the stream takes. Before, with --max-record-bytes 10MiB, none was put and all
@@ -30,7 +46,8 @@ func TestAnEventThatTheStreamDoesNotTakeIsPutAside(t *testing.T) {
 			r := newRig(t)
 			r.createStream()
 			if !told {
-				r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: tellLimit})
+				// the server here takes 1 MiB
+				r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: tell(`"MaxRecordSizeInKiB":10240`)})
 			}
 			lines := strings.SplitAfter(r.lines(3), "\n")
 			large := strings.Replace(lines[1], `"user"`, `"padding":"`+strings.Repeat("x", 3<<19)+`","user"`, 1)

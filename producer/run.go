@@ -83,6 +83,13 @@ func deliver(ctx context.Context, cfg *Config, out *outputs, from events, reject
 	sending, stopSending := context.WithCancelCause(context.WithoutCancel(ctx)) // ends soon after ctx
 	defer stopSending(nil)
 	context.AfterFunc(ctx, func() { sender.Drain(sending, stopSending) })
+	if cfg.Run.Aggregate || cfg.Run.StrictOrder {
+		running.Go(func() {
+			if err := opened.manager.AwaitDistribution(background); err != nil {
+				stopSending(err)
+			}
+		})
+	}
 	sent := make(chan error, 1)
 	go func() { sent <- sender.Run(sending) }()
 
@@ -97,6 +104,7 @@ func deliver(ctx context.Context, cfg *Config, out *outputs, from events, reject
 
 // openedStream is the stream as a run uses it.
 type openedStream struct {
+	manager        *stream.Manager
 	client         *kinesis.Client // does not retry: the sender does
 	watcher        *stream.Watcher // keeps the shard map of the router up to date
 	misrouted      put.Misrouted   // what the sender tells of records on unexpected shards
@@ -118,11 +126,14 @@ func openStream(ctx context.Context, cfg *Config, router *route.Router, log *log
 	if err != nil {
 		return nil, err
 	}
+	if stream.DistributesItself(found) && (cfg.Run.Aggregate || cfg.Run.StrictOrder) {
+		return nil, stream.ErrDistributesItself{Stream: cfg.streamID()}
+	}
 	watcher := stream.NewWatcher(manager, router, log)
 	if err := watcher.Load(ctx, cfg.StartTimeout); err != nil {
 		return nil, err
 	}
-	opened := &openedStream{client: awsclient.Kinesis(config, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }),
+	opened := &openedStream{manager: manager, client: awsclient.Kinesis(config, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }),
 		watcher: watcher, misrouted: watcher.Misrouted, maxRecordBytes: stream.MaxRecordBytes(found)}
 	if stream.DistributesItself(found) { // every record comes out on another shard, whatever the shard map says
 		opened.misrouted = func(uint64) {}

@@ -32,6 +32,7 @@ type account struct {
 	deny     map[string]bool // operations
 	fails    []error         // of the next calls, each once
 	raced    bool            // somebody else creates the stream first
+	autoFrom time.Time       // from then on the stream distributes records itself; zero: it does not
 	calls    []string
 	created  *kinesis.CreateStreamInput
 }
@@ -64,6 +65,9 @@ func (a *account) DescribeStreamSummary(_ context.Context, in *kinesis.DescribeS
 		now.StreamStatus = a.statuses[0]
 	}
 	a.status = now.StreamStatus
+	if !a.autoFrom.IsZero() && !time.Now().Before(a.autoFrom) {
+		now.RecordDistributionStrategy = types.RecordDistributionStrategyAuto
+	}
 	if len(a.statuses) > 1 {
 		a.statuses = a.statuses[1:]
 	}
