@@ -28,7 +28,8 @@ var rules = []struct{ name, file, rule, without, test string }{
 		`if !now.Before(until) {`, `if now.IsZero() {`,
 		"../warehouse TestCommitOutsideTheTrustWindowSendsNothing"},
 	{"2 a refused commit is adopted, not counted as done", "commit.go",
-		`if there = first; err`, `if there = link; err`, ""},
+		`if there = first; err`, `_ = first
+			if there = link; err`, ""},
 	{"2 an unknown outcome is resolved before anything else", "commit.go",
 		`case warehouse.Done:`, `case warehouse.Done, warehouse.Unknown:`, ""},
 	{"2 a link that is refused and absent is sent again", "commit.go",
