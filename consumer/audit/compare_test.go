@@ -17,6 +17,8 @@ type stream struct{ oldest, newest int }
 
 const firstShard, secondShard = "shardId-000000000000", "shardId-000000000001"
 
+func (s stream) Name() string { return "calls" }
+
 func (s stream) Range(_ context.Context, shard string, after, last sequence.Number, each func(audit.Record)) (sequence.Number, error) {
 	base := map[string]int{firstShard: 100, secondShard: 200}[shard]
 	from, _ := strconv.Atoi(after.String())
@@ -29,18 +31,19 @@ func (s stream) Range(_ context.Context, shard string, after, last sequence.Numb
 
 func (s stream) Rest(_ context.Context, each func(string, audit.Record)) error {
 	for n := 13; n <= s.newest; n++ {
-		each(firstShard, record(n))
-		each(secondShard, record(n))
+		each(firstShard, record(100+n))
+		each(secondShard, record(200+n))
 	}
 	return nil
 }
 
 // record is one of a world's stream: what its line, or its dead letter, came from.
 func record(n int) audit.Record {
+	r := audit.Record{Number: number(n), Arrived: arrived(n), PartitionKey: "p", Data: []byte(event(n, `"512"`))}
 	if n == 105 || n == 110 {
-		return audit.Record{Data: []byte(event(n, `"x"`))}
+		r.Data = []byte(event(n, `"x"`))
 	}
-	return audit.Record{Data: []byte(event(n, `"512"`))}
+	return r
 }
 
 func TestAWarehouseIsComparedWithItsStream(t *testing.T) {

@@ -81,8 +81,17 @@ func number(n int) sequence.Number { return sequence.Number(fmt.Sprint(n)) }
 
 func callID(n int) string { return fmt.Sprint("call-", n) }
 
+// arrived is when a record came into the stream: the first six of a shard on the first day.
+func arrived(n int) time.Time {
+	day := 23
+	if n%100 > 6 {
+		day = 24
+	}
+	return time.Date(2026, 11, day, 12, 0, n%60, 0, time.UTC)
+}
+
 func event(n int, userID string) string {
-	return fmt.Sprintf(`{"event":{"property":{"call_id":%q}},"user":{"user_id":%s}}`, callID(n), userID)
+	return fmt.Sprintf(`{"more":[1],"session":{"id":"s","number":"7"},"event":{"property":{"call_id":%q}},"user":{"user_id":%s}}`, callID(n), userID)
 }
 
 // commit makes a link of those records and enters them into the ledger.
@@ -94,7 +103,10 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	for _, n := range records {
 		b.Append(number(n))
 		if n == 105 || n == 110 {
-			err = b.AddDeadLetter(warehouse.DeadLetter{ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`))})
+			err = b.AddDeadLetter(warehouse.DeadLetter{
+				Stream: "calls", ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), PartitionKey: "p", ArrivalTime: arrived(n),
+				Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`)),
+			})
 		} else {
 			err = b.AddLine([]byte(event(n, "512") + "\n"))
 		}
@@ -119,6 +131,14 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 		w.keys[at.Previous] = link.Key()
 	}
 	return link
+}
+
+// table is what the lease table says after the consumers have stopped.
+func (w *world) table() *audit.Table {
+	return &audit.Table{
+		Application: "app", Stream: "arn:stream@1", Locations: []string{"s3://calls/records/"},
+		Checkpoints: map[string]audit.Checkpoint{firstShard: {Last: "112", Day: "2026-11-24"}, secondShard: {Last: "212", Day: "2026-11-24"}},
+	}
 }
 
 func (w *world) verify(t *testing.T, withLedger bool) audit.Report {
@@ -180,4 +200,3 @@ func faults(r audit.Report) map[audit.Fault]int {
 	maps.DeleteFunc(list, func(_ audit.Fault, n int) bool { return n == 0 })
 	return list
 }
-

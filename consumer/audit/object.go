@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/streams"
 )
 
 // object is what is kept of one object and of the dead letters that its metadata names.
@@ -18,7 +19,7 @@ type object struct {
 	isLink      bool
 	link        warehouse.Link
 	lines       []line
-	deadLetters []uint64  // hashes of their call_ids, 0 where there is none
+	deadLetters []letter
 	findings    []finding // that show without looking at other objects
 }
 
@@ -29,7 +30,17 @@ type finding struct {
 }
 
 func (o *object) fault(f Fault, format string, args ...any) {
-	o.findings = append(o.findings, finding{f, o.key + ": " + fmt.Sprintf(format, args...)})
+	o.findings = append(o.findings, finding{f, quoted(o.key) + ": " + fmt.Sprintf(format, args...)})
+}
+
+// withoutCallID counts the lines that have none.
+func (o *object) withoutCallID() (n int) {
+	for _, l := range o.lines {
+		if l.call == 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // reader reads objects.
@@ -61,17 +72,17 @@ func (r reader) list(ctx context.Context, at warehouse.Location, each func(key s
 // with it is among its findings.
 func (r reader) object(ctx context.Context, at warehouse.Location, key string) (object, error) {
 	o := object{key: key}
-	if _, _, err := warehouse.ParseKey(at.Prefix, key); err != nil {
+	if place, _, err := warehouse.ParseKey(at.Prefix, key); err != nil || !streams.ValidName(place.Shard) {
 		o.fault(Foreign, "not the name of a link")
 		return o, nil
 	}
 	out, err := r.bucket.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.Bucket, Key: &key})
 	if err != nil {
-		return o, fmt.Errorf("get %s: %w", key, err)
+		return o, fmt.Errorf("get %q: %w", key, err)
 	}
 	defer out.Body.Close()
 	if o.link, err = warehouse.ReadLink(at, key, out.Metadata); err != nil {
-		o.fault(Foreign, "%v", err)
+		o.fault(Foreign, "%s", quoted(err.Error()))
 		return o, nil
 	}
 	o.isLink = true
@@ -80,9 +91,9 @@ func (r reader) object(ctx context.Context, at warehouse.Location, key string) (
 	o.bytes = body.bytes
 	switch {
 	case body.err != nil:
-		return o, fmt.Errorf("read %s: %w", key, body.err)
+		return o, fmt.Errorf("read %q: %w", key, body.err)
 	case err != nil:
-		o.fault(Unreadable, "%v", err)
+		o.fault(Unreadable, "%s", quoted(err.Error()))
 	case len(o.lines) != o.link.Records:
 		o.fault(WrongCounts, "%d records, its metadata says %d", len(o.lines), o.link.Records)
 	}

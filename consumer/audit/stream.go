@@ -71,7 +71,7 @@ func (s *Stream) Range(ctx context.Context, id string, after, last sequence.Numb
 		}
 		shard.page = shard.page[1:]
 		if at.After(after) {
-			each(Record{record.Data, shard.hashKeys})
+			each(shard.record(record, at))
 		}
 	}
 }
@@ -80,7 +80,7 @@ func (s *Stream) Range(ctx context.Context, id string, after, last sequence.Numb
 func (s *Stream) Rest(ctx context.Context, each func(shard string, r Record)) error {
 	for id, shard := range s.shards {
 		for {
-			record, _, err := s.peek(ctx, shard)
+			record, at, err := s.peek(ctx, shard)
 			if err != nil {
 				return err
 			}
@@ -88,10 +88,18 @@ func (s *Stream) Rest(ctx context.Context, each func(shard string, r Record)) er
 				break
 			}
 			shard.page = shard.page[1:]
-			each(id, Record{record.Data, shard.hashKeys})
+			each(id, shard.record(record, at))
 		}
 	}
 	return nil
+}
+
+// Name implements [Source].
+func (s *Stream) Name() string { return s.name }
+
+func (s *shard) record(r *types.Record, at sequence.Number) Record {
+	return Record{Number: at, Arrived: aws.ToTime(r.ApproximateArrivalTimestamp), PartitionKey: aws.ToString(r.PartitionKey),
+		Data: r.Data, HashKeys: s.hashKeys}
 }
 
 // peek returns the next record of a shard and leaves it there; nil at the end of the shard.
