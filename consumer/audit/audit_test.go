@@ -15,7 +15,7 @@ import (
 func TestASoundWarehouse(t *testing.T) {
 	for _, format := range []warehouse.Format{warehouse.NDJSON, warehouse.NDJSONGzip, warehouse.NDJSONZstd, warehouse.Parquet} {
 		w := newWorld(t, format)
-		w.cfg.Source = stream{1, 12}
+		w.cfg.Source = stream{1, 12}.source()
 		calls := 0
 		w.cfg.Progress = func(audit.Report) { calls++ }
 		r := w.verify(t, true)

@@ -141,12 +141,26 @@ func (w *world) table() *audit.Table {
 	}
 }
 
+// verify audits with a ledger, or with nothing.
 func (w *world) verify(t *testing.T, withLedger bool) audit.Report {
 	t.Helper()
+	return w.run(t, func(cfg *audit.Config) {
+		if withLedger {
+			cfg.Ledger = strings.NewReader(strings.Join(w.ledger, "\n") + "\n")
+		}
+	})
+}
+
+// everything is all that an audit can compare with: the ledger, the stream and the lease table.
+func (w *world) everything(cfg *audit.Config) {
+	cfg.Ledger = strings.NewReader(strings.Join(w.ledger, "\n") + "\n")
+	cfg.Source, cfg.Table = stream{1, 12}.source(), w.table()
+}
+
+func (w *world) run(t *testing.T, with func(*audit.Config)) audit.Report {
+	t.Helper()
 	cfg := w.cfg
-	if withLedger {
-		cfg.Ledger = strings.NewReader(strings.Join(w.ledger, "\n") + "\n")
-	}
+	with(&cfg)
 	report, err := audit.Run(t.Context(), w.client, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -199,4 +213,36 @@ func faults(r audit.Report) map[audit.Fault]int {
 	list := maps.Clone(r.Faults)
 	maps.DeleteFunc(list, func(_ audit.Fault, n int) bool { return n == 0 })
 	return list
+}
+
+// firstKey is the key of a shard's first link.
+func (w *world) firstKey(shard string) string {
+	return warehouse.Place{Shard: shard, Previous: number(bases[shard]), Day: warehouse.FirstDay}.Key("records/", w.store.Format)
+}
+
+// letters is the key of the dead letters of the link after a sequence number.
+func letters(w *world, after sequence.Number) string {
+	key := strings.Replace(w.keys[after], "records/", "errors/", 1)
+	return strings.TrimSuffix(key, string(w.store.Format)) + string(warehouse.NDJSON)
+}
+
+// move gives an object another key, and other metadata.
+func (w *world) move(t *testing.T, from, to string, other map[string]string) {
+	t.Helper()
+	w.edit(t, from, func(body string, m map[string]string) string {
+		moved := maps.Clone(m)
+		maps.Copy(moved, other)
+		w.put(t, to, body, moved)
+		return body
+	})
+	w.remove(t, from)
+}
+
+// removeChain removes the links of a shard.
+func (w *world) removeChain(t *testing.T, shard string) {
+	t.Helper()
+	w.remove(t, w.firstKey(shard))
+	for n := bases[shard]; n < bases[shard]+12; n += 3 {
+		w.remove(t, w.keys[number(n)])
+	}
 }
