@@ -60,7 +60,7 @@ func (s *source) Rest(_ context.Context, each func(string, audit.Record)) error 
 // record is one of a world's stream: what its line, or its dead letter, came from.
 func record(n int) audit.Record {
 	r := audit.Record{Number: number(n), Arrived: arrived(n), PartitionKey: "p", Data: []byte(event(n, `"512"`))}
-	if n == 105 || n == 110 {
+	if rejected(n) {
 		r.Data = []byte(event(n, `"x"`))
 	}
 	return r

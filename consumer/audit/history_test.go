@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,12 +81,12 @@ func (w *world) someEvidence(random *rand.Rand) (with string, cfg audit.Config) 
 // difference says what a damage has changed, for people.
 func difference(before, after memory) (text string) {
 	old, now := meaning(before), meaning(after)
-	for _, key := range before.keys("") {
+	for _, key := range slices.Sorted(maps.Keys(old)) {
 		if old[key] != now[key] {
 			text += fmt.Sprintf("%s\n  was %.2000q\n  is  %.2000q\n", key, old[key], now[key])
 		}
 	}
-	for _, key := range after.keys("") {
+	for _, key := range slices.Sorted(maps.Keys(now)) {
 		if _, ok := old[key]; !ok {
 			text += fmt.Sprintf("%s\n  new %.2000q\n", key, now[key])
 		}

@@ -81,6 +81,9 @@ func number(n int) sequence.Number { return sequence.Number(fmt.Sprint(n)) }
 
 func callID(n int) string { return fmt.Sprint("call-", n) }
 
+// rejected are the records that become dead letters.
+func rejected(n int) bool { return n == 105 || n == 110 || n == 114 }
+
 // arrived is when a record came into the stream: the first six of a shard on the first day.
 func arrived(n int) time.Time {
 	day := 23
@@ -102,7 +105,7 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	var err error
 	for _, n := range records {
 		b.Append(number(n))
-		if n == 105 || n == 110 {
+		if rejected(n) {
 			err = b.AddDeadLetter(warehouse.DeadLetter{
 				Stream: "calls", ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), PartitionKey: "p", ArrivalTime: arrived(n),
 				Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`)),

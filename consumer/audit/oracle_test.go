@@ -20,7 +20,8 @@ import (
 func meaning(m memory) map[string]string {
 	all := map[string]string{}
 	for _, key := range m.keys("records/") {
-		all[key] = fmt.Sprint(told(m[key].metadata)) + content(key, m[key].body)
+		place, format, _ := strings.Cut(key, ".") // what has no lines is the same in some formats
+		all[place] += fmt.Sprint(told(m[key].metadata, format)) + content(key, m[key].body)
 	}
 	for _, key := range m.keys("errors/") {
 		all[key] = letterContent(m[key].body)
@@ -29,8 +30,11 @@ func meaning(m memory) map[string]string {
 }
 
 // told is the metadata of a link that anything depends on.
-func told(metadata map[string]string) map[string]string {
+func told(metadata map[string]string, format string) map[string]string {
 	told := maps.Clone(metadata)
+	if told["format"] == format {
+		delete(told, "format")
+	}
 	if _, ok := told["writer"]; ok {
 		told["writer"] = "somebody"
 	}
