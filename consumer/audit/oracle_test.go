@@ -33,7 +33,7 @@ func meaning(m memory) map[string]string {
 func told(metadata map[string]string, format string) map[string]string {
 	told := maps.Clone(metadata)
 	if told["format"] == format {
-		delete(told, "format")
+		told["format"] = "that of the name"
 	}
 	if _, ok := told["writer"]; ok {
 		told["writer"] = "somebody"
