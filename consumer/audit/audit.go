@@ -67,7 +67,7 @@ func Run(ctx context.Context, bucket Bucket, cfg Config) (Report, error) {
 		return *report, fmt.Errorf("compare with the stream: %w", err)
 	}
 	a.chains.finish(cfg.Table)
-	if err := a.unnamed(ctx); err != nil {
+	if err := a.unnamed(ctx, cfg.Table); err != nil {
 		return *report, err
 	}
 	a.calls.finish(a.chains)
@@ -218,23 +218,27 @@ func (a *auditor) listDeadLetters(ctx context.Context, at warehouse.Location) er
 	})
 }
 
-// unnamed judges the dead letters that no link names: their link was removed, or they have none.
-func (a *auditor) unnamed(ctx context.Context) error {
+// unnamed judges the dead letters that no link names: another application's, which is none of our business; those
+// whose link was removed; or those that have none.
+func (a *auditor) unnamed(ctx context.Context, table *Table) error {
 	objects := slices.SortedFunc(maps.Keys(a.deadLetters), func(x, y deadLetterObject) int {
 		return cmp.Or(cmp.Compare(x.bucket, y.bucket), cmp.Compare(x.key, y.key))
 	})
+	ours := a.chains.application(table)
 	for _, object := range objects {
 		if a.deadLetters[object] {
 			continue
 		}
-		letters, broken, err := a.reader.letters(ctx, object.bucket, object.key)
+		read, err := a.reader.letters(ctx, object.bucket, object.key)
 		if err != nil && !isMissing(err) {
 			return err
 		}
 		kept := func(l letter) bool { return !a.chains.removed(l.shard, l.number) }
-		if len(letters) == 0 || broken != nil || slices.ContainsFunc(letters, kept) {
+		switch {
+		case ours != "" && read.application != "" && read.application != ours:
+		case len(read.list) == 0 || read.broken != nil || slices.ContainsFunc(read.list, kept):
 			a.report.fault(DeadLetterFaults, "%q: dead letters of no link", object.key)
-		} else {
+		default:
 			a.report.RemovedDeadLetters++
 		}
 	}

@@ -126,6 +126,17 @@ func (s *chains) finish(table *Table) {
 	s.report.chains = covered
 }
 
+// application is the one that the chains belong to; empty if nobody knows.
+func (s *chains) application(table *Table) string {
+	switch {
+	case s.example != nil:
+		return s.example.Application
+	case table != nil:
+		return table.Application
+	}
+	return ""
+}
+
 // usable returns the table if it is that of the chains, and else an empty one and what is missing.
 func (s *chains) usable(table *Table) (*Table, string) {
 	switch e := s.example; {
@@ -162,7 +173,7 @@ func (c *chain) endsAt(at Checkpoint) (known bool) {
 // gone judges a chain of which no link is left. It may be removed if its last day is before all days that are left.
 func (s *chains) gone(shard string, at Checkpoint) {
 	switch {
-	case at.Day == "": // of the stock library, which made no links
+	case at.Day == "": // perhaps of the stock library, which made no links
 	case at.Day < s.oldest:
 		s.report.Removed[shard] = ""
 	case at.End:

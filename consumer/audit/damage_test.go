@@ -173,27 +173,27 @@ func TestEveryDamageIsFound(t *testing.T) {
 			nil,
 		},
 		"dead letters are gone": {
-			func(t *testing.T, w *world) { w.remove(t, letters(w, "103")) },
+			func(t *testing.T, w *world) { w.remove(t, w.letters["103"]) },
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Lost: 1},
 			nil,
 		},
 		"a dead letter twice": {
 			func(t *testing.T, w *world) {
-				w.edit(t, letters(w, "103"), func(body string, _ map[string]string) string { return body + body })
+				w.edit(t, w.letters["103"], func(body string, _ map[string]string) string { return body + body })
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Duplicates: 1},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"a dead letter of another place": {
 			func(t *testing.T, w *world) {
-				w.edit(t, letters(w, "103"), replace(`"105"`, `"110"`))
+				w.edit(t, w.letters["103"], replace(`"105"`, `"110"`))
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 			map[audit.Fault]int{audit.DeadLetterFaults: 2},
 		},
 		"broken dead letters": {
 			func(t *testing.T, w *world) {
-				w.put(t, letters(w, "103"), "{oops", nil)
+				w.put(t, w.letters["103"], "{oops", nil)
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 2, audit.Lost: 1},
 			nil,
@@ -230,34 +230,34 @@ func TestEveryDamageIsFound(t *testing.T) {
 			nil,
 		},
 		"a dead letter with another reason": {
-			func(t *testing.T, w *world) { w.edit(t, letters(w, "103"), replace("user_id_not_integer", "not_json")) },
+			func(t *testing.T, w *world) { w.edit(t, w.letters["103"], replace("user_id_not_integer", "not_json")) },
 			nil,
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"a dead letter with other bytes": {
-			func(t *testing.T, w *world) { w.edit(t, letters(w, "103"), replace(`"data":"eyJt`, `"data":"IHsi`)) },
+			func(t *testing.T, w *world) { w.edit(t, w.letters["103"], replace(`"data":"eyJt`, `"data":"IHsi`)) },
 			nil,
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"a dead letter with another partition key": {
-			func(t *testing.T, w *world) { w.edit(t, letters(w, "103"), replace(`"p"`, `"q"`)) },
+			func(t *testing.T, w *world) { w.edit(t, w.letters["103"], replace(`"p"`, `"q"`)) },
 			nil,
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"a dead letter that arrived at another time": {
-			func(t *testing.T, w *world) { w.edit(t, letters(w, "103"), replace("12:00:45", "12:00:46")) },
+			func(t *testing.T, w *world) { w.edit(t, w.letters["103"], replace("12:00:45", "12:00:46")) },
 			nil,
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
 		"dead letters of another link": {
-			func(t *testing.T, w *world) { w.edit(t, w.keys["109"], metadata("dead-letters", letters(w, "103"))) },
+			func(t *testing.T, w *world) { w.edit(t, w.keys["109"], metadata("dead-letters", w.letters["103"])) },
 			map[audit.Fault]int{audit.DeadLetterFaults: 3, audit.Duplicates: 1, audit.Lost: 1}, // range, named twice, of no link
 			map[audit.Fault]int{audit.DeadLetterFaults: 4, audit.Lost: 1},
 		},
 		"dead letters elsewhere": {
 			func(t *testing.T, w *world) {
-				w.edit(t, letters(w, "103"), func(body string, m map[string]string) string { w.put(t, "other/x", body, m); return body })
-				w.remove(t, letters(w, "103"))
+				w.edit(t, w.letters["103"], func(body string, m map[string]string) string { w.put(t, "other/x", body, m); return body })
+				w.remove(t, w.letters["103"])
 				w.edit(t, w.keys["103"], metadata("dead-letters", "other/x"))
 			},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},

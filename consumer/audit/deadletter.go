@@ -33,7 +33,7 @@ func (r reader) readDeadLetters(ctx context.Context, o *object) error {
 		return nil
 	}
 	key := o.link.DeadLetters
-	letters, broken, err := r.letters(ctx, o.link.Bucket, key)
+	read, err := r.letters(ctx, o.link.Bucket, key)
 	switch {
 	case isMissing(err):
 		o.fault(DeadLetterFaults, "%d records were rejected, but %q does not exist", o.link.Rejected, key)
@@ -41,19 +41,19 @@ func (r reader) readDeadLetters(ctx context.Context, o *object) error {
 	case err != nil:
 		return err
 	}
-	o.deadLetters = letters
-	if broken != nil {
-		o.fault(DeadLetterFaults, "%q: %s", key, quoted(broken.Error()))
+	o.deadLetters = read.list
+	if read.broken != nil {
+		o.fault(DeadLetterFaults, "%q: %s", key, quoted(read.broken.Error()))
 	}
-	for _, l := range letters {
+	for _, l := range o.deadLetters {
 		if l.shard != o.link.Shard || o.link.First.After(l.number) || l.number.After(o.link.Last) {
 			o.fault(DeadLetterFaults, "%q has sequence number %q of %q, which is not of this link", key, l.number, l.shard)
 		}
 	}
 	switch {
-	case len(letters) != o.link.Rejected:
-		o.fault(DeadLetterFaults, "%d records were rejected, %q has %d", o.link.Rejected, key, len(letters))
-	case !inOrder(letters):
+	case len(o.deadLetters) != o.link.Rejected:
+		o.fault(DeadLetterFaults, "%d records were rejected, %q has %d", o.link.Rejected, key, len(o.deadLetters))
+	case !inOrder(o.deadLetters):
 		o.fault(DeadLetterFaults, "%q: not in the order of the shard, or twice", key)
 	}
 	return nil
@@ -75,27 +75,35 @@ func inOrder(letters []letter) bool {
 	return true
 }
 
-// letters reads dead letters to the end, or to the first that is none: then broken says why.
-func (r reader) letters(ctx context.Context, bucket, key string) (list []letter, broken, err error) {
+// letters are the content of an object with dead letters.
+type letters struct {
+	list        []letter
+	broken      error  // why the list ends before the object does; nil: it does not
+	application string // that stored them, as the metadata says
+}
+
+// letters reads dead letters to the end, or to the first that is none.
+func (r reader) letters(ctx context.Context, bucket, key string) (read letters, err error) {
 	out, err := r.bucket.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
-		return nil, nil, fmt.Errorf("get %q: %w", key, err)
+		return read, fmt.Errorf("get %q: %w", key, err)
 	}
 	defer out.Body.Close()
+	read.application = out.Metadata["application"]
 	body := &transport{Reader: out.Body}
 	for from := json.NewDecoder(body); ; {
-		var read warehouse.DeadLetter
-		broken = from.Decode(&read)
-		if body.err != nil {
-			return nil, nil, fmt.Errorf("read %q: %w", key, body.err)
+		var one warehouse.DeadLetter
+		err := from.Decode(&one)
+		switch {
+		case body.err != nil:
+			return read, fmt.Errorf("read %q: %w", key, body.err)
+		case errors.Is(err, io.EOF):
+			return read, nil
+		case err != nil:
+			read.broken = err
+			return read, nil
 		}
-		if errors.Is(broken, io.EOF) {
-			return list, nil, nil
-		}
-		if broken != nil {
-			return list, broken, nil
-		}
-		list = append(list, letterOf(read, r.seed))
+		read.list = append(read.list, letterOf(one, r.seed))
 	}
 }
 

@@ -33,13 +33,15 @@ type world struct {
 	cfg    audit.Config
 	ledger []string
 	keys   map[sequence.Number]string // of the link by the sequence number before it
+
+	letters map[sequence.Number]string // the same of its dead letters
 }
 
 func newWorld(t *testing.T, format warehouse.Format) *world {
 	t.Helper()
 	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
 	t.Cleanup(server.Close)
-	w := &world{client: testenv.NewS3Client(server.URL), bucket: "calls", keys: map[sequence.Number]string{}}
+	w := &world{client: testenv.NewS3Client(server.URL), bucket: "calls", keys: map[sequence.Number]string{}, letters: map[sequence.Number]string{}}
 	if _, err := w.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &w.bucket}); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +133,7 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 		}
 	}
 	if len(records) > 0 {
-		w.keys[at.Previous] = link.Key()
+		w.keys[at.Previous], w.letters[at.Previous] = link.Key(), link.DeadLetters
 	}
 	return link
 }
@@ -221,12 +223,6 @@ func faults(r audit.Report) map[audit.Fault]int {
 // firstKey is the key of a shard's first link.
 func (w *world) firstKey(shard string) string {
 	return warehouse.Place{Shard: shard, Previous: number(bases[shard]), Day: warehouse.FirstDay}.Key("records/", w.store.Format)
-}
-
-// letters is the key of the dead letters of the link after a sequence number.
-func letters(w *world, after sequence.Number) string {
-	key := strings.Replace(w.keys[after], "records/", "errors/", 1)
-	return strings.TrimSuffix(key, string(w.store.Format)) + string(warehouse.NDJSON)
 }
 
 // move gives an object another key, and other metadata.

@@ -31,7 +31,8 @@ func meaning(m memory) map[string]string {
 
 // told is the metadata of a link that anything depends on.
 func told(metadata map[string]string, format string) map[string]string {
-	told := maps.Clone(metadata)
+	told := map[string]string{}
+	maps.Copy(told, metadata)
 	if told["format"] == format {
 		told["format"] = "that of the name"
 	}

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -8,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"bytes"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -50,10 +50,11 @@ func (o *object) readRows(body io.Reader, seed maphash.Seed) (err error) {
 func (o *object) readGroup(group parquet.RowGroup, places []int, seed maphash.Seed) error {
 	rows := group.Rows()
 	defer rows.Close()
+	cells := make([]reference.Cell, len(places))
 	for chunk := make([]parquet.Row, 256); ; {
 		n, err := rows.ReadRows(chunk)
 		for _, row := range chunk[:n] {
-			cells := make([]reference.Cell, len(places))
+			clear(cells)
 			for _, value := range row {
 				if !value.IsNull() {
 					cells[places[value.Column()]] = reference.Cell{Set: true, Text: spell(value)}
@@ -132,8 +133,13 @@ func spell(v parquet.Value) string {
 func cellsHash(cells []reference.Cell, seed maphash.Seed) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)
+	var length [8]byte
 	for _, cell := range cells {
-		fmt.Fprintf(&h, "%t %d ", cell.Set, len(cell.Text))
+		binary.LittleEndian.PutUint64(length[:], uint64(len(cell.Text)))
+		if !cell.Set {
+			length[7] = 1 // no text is as long
+		}
+		h.Write(length[:])
 		h.WriteString(cell.Text)
 	}
 	return h.Sum64()

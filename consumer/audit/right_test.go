@@ -111,12 +111,15 @@ func TestWhatIsRightIsNotFound(t *testing.T) {
 			w.remove(t, w.keys["103"])
 			cfg.Source = stream{7, 12}.source()
 		}, audit.Unchecked},
+		"dead letters of another application": {audit.DeadLetterFaults, func(t *testing.T, w *world, _ *audit.Config) {
+			w.put(t, "errors/other/x.ndjson", "{}", map[string]string{"application": "other"})
+		}, audit.Well},
 		"dead letters under another name": {audit.DeadLetterFaults, func(t *testing.T, w *world, _ *audit.Config) {
-			w.edit(t, letters(w, "103"), func(body string, m map[string]string) string {
+			w.edit(t, w.letters["103"], func(body string, m map[string]string) string {
 				w.put(t, "errors/app/x.ndjson", body, m)
 				return body
 			})
-			w.remove(t, letters(w, "103"))
+			w.remove(t, w.letters["103"])
 			w.edit(t, w.keys["103"], metadata("dead-letters", "errors/app/x.ndjson"))
 		}, audit.Well},
 	} {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -28,7 +29,7 @@ type Table struct {
 type Checkpoint struct {
 	Last sequence.Number // of the newest link; zero: there was none, or the shard has ended
 	End  bool            // SHARD_END: the shard was read to its end
-	Day  string          // that the newest link names as the next; empty if another program wrote the row
+	Day  string          // that the newest link names as the next; empty: not known, as in rows of the stock library
 }
 
 // scanner is what ReadTable needs of DynamoDB; *dynamodb.Client has it.
@@ -67,8 +68,9 @@ func (t *Table) add(row map[string]types.AttributeValue) error {
 		}
 		return ""
 	}
-	shard, at := text("ShardID"), Checkpoint{Day: text("CheckpointDay")}
-	switch checkpoint := text("Checkpoint"); {
+	shard, checkpoint := text("ShardID"), text("Checkpoint")
+	at := Checkpoint{Day: dayOf(text("CheckpointDay"), checkpoint)}
+	switch {
 	case shard == "_application":
 		t.Stream = text("Stream")
 		if v, ok := row["Layouts"].(*types.AttributeValueMemberSS); ok {
@@ -87,4 +89,14 @@ func (t *Table) add(row map[string]types.AttributeValue) error {
 	}
 	t.Checkpoints[shard] = at
 	return nil
+}
+
+// dayOf reads the day of a checkpoint. "2026-11-24/123" is of checkpoint 123 and of no other: without its day, nobody
+// knows whether a link ends there.
+func dayOf(text, checkpoint string) string {
+	day, of, tied := strings.Cut(text, "/")
+	if _, err := time.Parse(time.DateOnly, day); err != nil || tied && of != checkpoint {
+		return ""
+	}
+	return day
 }

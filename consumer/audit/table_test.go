@@ -139,12 +139,15 @@ func TestATableIsReadAsItWasWritten(t *testing.T) {
 	}
 	for shard, set := range map[string]map[string]string{
 		firstShard: {"Checkpoint": "00123", "CheckpointDay": "2026-11-24"}, secondShard: {"Checkpoint": lease.ShardEnd, "CheckpointDay": "2026-11-23"},
+		"tied": {"Checkpoint": "123", "CheckpointDay": "2026-11-24/123"}, "changed by hand": {"Checkpoint": "99", "CheckpointDay": "2026-11-24/123"},
+		"tied to the end": {"Checkpoint": lease.ShardEnd, "CheckpointDay": "2026-11-24/" + lease.ShardEnd}, "no day": {"Checkpoint": "5", "CheckpointDay": "x"},
 		"shardId-2": {"Checkpoint": lease.TrimHorizon}, "shardId-3": {"AssignedTo": "w"}, "_worker/1": {"Checkpoint": "9"},
 	} {
 		put(shard, set)
 	}
 	got, err := audit.ReadTable(t.Context(), client, name)
-	want := map[string]audit.Checkpoint{firstShard: {Last: "123", Day: "2026-11-24"}, secondShard: {End: true, Day: "2026-11-23"}, "shardId-2": {}, "shardId-3": {}}
+	want := map[string]audit.Checkpoint{firstShard: {Last: "123", Day: "2026-11-24"}, secondShard: {End: true, Day: "2026-11-23"}, "shardId-2": {}, "shardId-3": {},
+		"tied": {Last: "123", Day: "2026-11-24"}, "changed by hand": {Last: "99"}, "tied to the end": {End: true, Day: "2026-11-24"}, "no day": {Last: "5"}}
 	if err != nil || got.Missing != "" || got.Application != name || got.Stream != "arn:stream@1" ||
 		!slices.Equal(got.Locations, []string{"s3://a/r/", "s3://b/r/"}) || !maps.Equal(got.Checkpoints, want) {
 		t.Errorf("%+v, %v", got, err)
