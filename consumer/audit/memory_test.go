@@ -81,3 +81,13 @@ func (m memory) GetObject(_ context.Context, in *s3.GetObjectInput, _ ...func(*s
 	}
 	return &s3.GetObjectOutput{Body: io.NopCloser(bytes.NewReader(s.body)), Metadata: s.metadata}, nil
 }
+
+func (m memory) PutObject(_ context.Context, in *s3.PutObjectInput, _ ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	body, err := io.ReadAll(in.Body)
+	m[*in.Key] = stored{body, in.Metadata}
+	return &s3.PutObjectOutput{}, err
+}
+
+func (m memory) HeadObject(context.Context, *s3.HeadObjectInput, ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+	return nil, errors.New("not needed")
+}

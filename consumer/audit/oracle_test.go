@@ -58,16 +58,14 @@ func content(key string, body []byte) (text string) {
 		if err != nil {
 			return err.Error()
 		}
-		decoded, err := io.ReadAll(from)
-		return fmt.Sprint(string(decoded), err)
+		return readable(from)
 	case warehouse.NDJSONZstd:
 		from, err := zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1))
 		if err != nil {
 			return err.Error()
 		}
 		defer from.Close()
-		decoded, err := io.ReadAll(from)
-		return fmt.Sprint(string(decoded), err)
+		return readable(from)
 	case warehouse.Parquet:
 		schema, rows, err := parquetRows(body)
 		if err != nil {
@@ -76,6 +74,14 @@ func content(key string, body []byte) (text string) {
 		return fmt.Sprintf("%s%+v", schema, rows)
 	}
 	return string(body)
+}
+
+func readable(from io.Reader) string {
+	decoded, err := io.ReadAll(from)
+	if err != nil {
+		return fmt.Sprint(string(decoded), err)
+	}
+	return string(decoded)
 }
 
 func parquetRows(body []byte) (*parquet.Schema, []parquet.Row, error) {
