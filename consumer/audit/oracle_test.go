@@ -71,7 +71,8 @@ func content(key string, body []byte) (text string) {
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("%s%+v", schema, rows)
+		_, columns, _ := strings.Cut(schema.String(), "\n") // the first line has a name that nothing depends on
+		return fmt.Sprintf("%s%+v", columns, rows)
 	}
 	return string(body)
 }
