@@ -184,6 +184,14 @@ func TestEveryDamageIsFound(t *testing.T) {
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Duplicates: 1},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
+		"a dead letter twice, and the metadata agrees": {
+			func(t *testing.T, w *world) {
+				w.edit(t, w.letters["103"], func(body string, _ map[string]string) string { return body + body })
+				w.edit(t, w.keys["103"], metadata("rejected", "2"))
+			},
+			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Duplicates: 1},
+			map[audit.Fault]int{audit.DeadLetterFaults: 2},
+		},
 		"a dead letter of another place": {
 			func(t *testing.T, w *world) {
 				w.edit(t, w.letters["103"], replace(`"105"`, `"110"`))

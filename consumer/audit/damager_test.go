@@ -214,6 +214,10 @@ func (d *damager) border() {
 	}
 	place, format, _ := warehouse.ParseKey("records/", key)
 	n, _ := strconv.Atoi(place.Previous.String())
+	if d.IntN(3) == 0 {
+		d.memory[key].metadata["first"] = number(n + pick(d, 2, 3)).String() // the range begins later
+		return
+	}
 	place.Previous = number(n + pick(d, -1, 1))
 	s := d.memory[key]
 	delete(d.memory, key)
