@@ -184,6 +184,24 @@ func TestEveryDamageIsFound(t *testing.T) {
 			map[audit.Fault]int{audit.DeadLetterFaults: 1, audit.Duplicates: 1},
 			map[audit.Fault]int{audit.DeadLetterFaults: 1},
 		},
+		"a record twice, and the metadata agrees": {
+			func(t *testing.T, w *world) {
+				w.edit(t, w.keys["200"], replace(event(201, "512")+"\n", event(201, "512")+"\n"+event(201, "512")+"\n"))
+				w.edit(t, w.keys["200"], metadata("records", "4"))
+			},
+			map[audit.Fault]int{audit.Duplicates: 1},
+			nil,
+		},
+		"a record of an old link in a later one, too": {
+			func(t *testing.T, w *world) {
+				w.edit(t, w.keys["209"], func(body string, m map[string]string) string {
+					m["records"] = "4"
+					return body + event(201, "512") + "\n"
+				})
+			},
+			map[audit.Fault]int{audit.Duplicates: 1, audit.Misplaced: 1},
+			map[audit.Fault]int{audit.Duplicates: 1},
+		},
 		"a dead letter twice, and the metadata agrees": {
 			func(t *testing.T, w *world) {
 				w.edit(t, w.letters["103"], func(body string, _ map[string]string) string { return body + body })
@@ -354,6 +372,12 @@ func TestEveryDamageIsFound(t *testing.T) {
 				tc.full = tc.want
 			}
 			check(t, "with everything", w.run(t, w.everything), tc.full)
+			for oldest := 1; oldest <= 13 && len(bare) > 0; oldest += 3 { // more to compare with is never weaker
+				held := stream{oldest, 12}
+				if r := w.run(t, func(cfg *audit.Config) { cfg.Source = held.source() }); r.Verdict != audit.Faulty {
+					t.Errorf("with the stream %v: %s, without %v", held, r.Verdict, bare)
+				}
+			}
 		})
 	}
 }

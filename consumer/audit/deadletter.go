@@ -84,6 +84,8 @@ type letters struct {
 
 // letters reads dead letters to the end, or to the first that is none.
 func (r reader) letters(ctx context.Context, bucket, key string) (read letters, err error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	out, err := r.bucket.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
 	if err != nil {
 		return read, fmt.Errorf("get %q: %w", key, err)

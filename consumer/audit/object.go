@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
@@ -43,6 +44,9 @@ func (o *object) withoutCallID() (n int) {
 	return n
 }
 
+// callTimeout bounds a call, with its retries and the body of its answer.
+const callTimeout = 5 * time.Minute
+
 // reader reads objects.
 type reader struct {
 	bucket Bucket
@@ -52,7 +56,9 @@ type reader struct {
 // list calls each for every key at a location, in order, but for the probe of a consumer's start.
 func (r reader) list(ctx context.Context, at warehouse.Location, each func(key string) error) error {
 	for listings := s3.NewListObjectsV2Paginator(r.bucket, &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: &at.Prefix}); listings.HasMorePages(); {
-		listing, err := listings.NextPage(ctx)
+		call, cancel := context.WithTimeout(ctx, callTimeout)
+		listing, err := listings.NextPage(call)
+		cancel()
 		if err != nil {
 			return fmt.Errorf("list %s: %w", at, err)
 		}
@@ -71,6 +77,8 @@ func (r reader) list(ctx context.Context, at warehouse.Location, each func(key s
 // object reads an object to its end, and its dead letters. An error means that it could not be read now; what is wrong
 // with it is among its findings.
 func (r reader) object(ctx context.Context, at warehouse.Location, key string) (object, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	o := object{key: key}
 	if place, _, err := warehouse.ParseKey(at.Prefix, key); err != nil || !streams.ValidName(place.Shard) {
 		o.fault(Foreign, "not the name of a link")

@@ -44,6 +44,8 @@ func OpenStream(ctx context.Context, cfg aws.Config, name string) (*Stream, erro
 	s := &Stream{name: name, shards: map[string]*shard{}, client: awsclient.Kinesis(cfg, func(o *kinesis.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, attempts)
 	})}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	list, err := streams.ListShards(ctx, s.client, &kinesis.ListShardsInput{StreamName: &name})
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", name, err)
@@ -123,6 +125,8 @@ func (s *Stream) peek(ctx context.Context, shard *shard) (record *types.Record, 
 
 // readPage reads the page after the newest record. After an iterator has expired, it reads none.
 func (s *Stream) readPage(ctx context.Context, shard *shard) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	if shard.iterator == nil {
 		in := &kinesis.GetShardIteratorInput{StreamName: &s.name, ShardId: &shard.id, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 		if !shard.newest.IsZero() {

@@ -40,7 +40,9 @@ func ReadTable(ctx context.Context, client scanner, name string) (*Table, error)
 	t := &Table{Application: name, Checkpoints: map[string]Checkpoint{}}
 	scan := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: &name, ConsistentRead: aws.Bool(true)})
 	for scan.HasMorePages() {
-		out, err := scan.NextPage(ctx)
+		call, cancel := context.WithTimeout(ctx, callTimeout)
+		out, err := scan.NextPage(call)
+		cancel()
 		var refused smithy.APIError
 		switch {
 		case err == nil:
