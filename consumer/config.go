@@ -49,6 +49,8 @@ type Config struct {
 	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see docs/operations.md). At least 1s."`
 	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
 
+	StartTimeout time.Duration `default:"5m" help:"How long a start waits for what may pass by itself, such as a stream that is not there yet or throttling. What only a person can mend ends it at once."`
+
 	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Default: off."`
 
 	Log `embed:""`
@@ -68,7 +70,9 @@ func (c *Config) Validate() error {
 	}
 	check(streams.ValidName(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
 	check(tableName.MatchString(c.App), "--app %q: use 3 to 255 letters, digits, _ . or -, as for a DynamoDB table", c.App)
-	check(c.Bucket != "", "--bucket must not be empty")
+	check(!strings.HasPrefix(c.Bucket, "arn:"), "--bucket %q: use the name of a bucket, or the alias of an access point (it ends in -s3alias), instead of an ARN", c.Bucket)
+	check(!directoryBucket.MatchString(c.Bucket), "--bucket %q is a directory bucket, which does not list by a part of a name: use a general purpose bucket", c.Bucket)
+	check(strings.HasPrefix(c.Bucket, "arn:") || bucketName.MatchString(c.Bucket), "--bucket %q: use 3 to 63 small letters, digits, . or -", c.Bucket)
 	for flag, value := range map[string]string{"prefix": c.Prefix, "errors-prefix": c.ErrorsPrefix} {
 		check(strings.HasSuffix(value, "/") && !strings.HasPrefix(value, "/"), "--%s %q: must end with a slash and not begin with one", flag, value)
 		check(strings.IndexFunc(value, notASCII) < 0, "--%s %q: must be printable ASCII, since it stands in the objects' metadata", flag, value)
@@ -86,6 +90,7 @@ func (c *Config) Validate() error {
 	check(c.LeaseDuration >= time.Second, "--lease-duration %v: at least 1s", c.LeaseDuration)
 	check(c.SyncInterval >= 50*time.Millisecond && c.SyncInterval <= c.LeaseDuration/2,
 		"--sync-interval %v: from 50ms to half of --lease-duration (%v)", c.SyncInterval, c.LeaseDuration/2)
+	check(c.StartTimeout >= time.Second, "--start-timeout %v: at least 1s", c.StartTimeout)
 	_, _, err = net.SplitHostPort(c.HTTP)
 	check(c.HTTP == "" || err == nil, "--http %q: use HOST:PORT, or :PORT for this machine alone", c.HTTP)
 	if _, err := c.logger(io.Discard); err != nil {
@@ -95,6 +100,11 @@ func (c *Config) Validate() error {
 }
 
 var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`) // API reference, CreateTable
+
+var (
+	bucketName      = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{2,254}$`) // S3 user guide; old buckets have longer names
+	directoryBucket = regexp.MustCompile(`--xa?-s3$`)                          // and access points of such
+)
 
 func notASCII(r rune) bool { return r < ' ' || r > '~' }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -23,7 +22,6 @@ type instance struct {
 
 	mu      sync.Mutex
 	worker  *kcl.Worker     // nil while the consumer still makes sure of what it needs
-	begun   time.Time       // of the worker
 	objects []status.Object // newest first
 }
 
@@ -35,13 +33,13 @@ func newInstance(cfg *Config, workerID string) *instance {
 func (i *instance) begin(worker *kcl.Worker) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.worker, i.begun = worker, time.Now()
+	i.worker = worker
 }
 
-func (i *instance) working() (worker *kcl.Worker, since time.Time) {
+func (i *instance) working() *kcl.Worker {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.worker, i.begun
+	return i.worker
 }
 
 // committed notes a link.
@@ -53,42 +51,43 @@ func (i *instance) committed(link warehouse.Link, bytes int) {
 	i.objects = i.objects[:min(objectsShown, len(i.objects))]
 }
 
-// Healthy implements [status.Source]. The lease table is read at least every fifth of a lease duration, so two
-// whole ones mean that the loop stands, or that DynamoDB has been out of reach for as long. Before
-// that nothing needs a restart: a start that does not succeed ends by itself.
+// Healthy implements [status.Source]: it is about the loops of this process, and not about AWS. Before the worker there
+// is none: a start that does not succeed ends by itself.
 func (i *instance) Healthy() error {
-	worker, last := i.working()
-	if worker == nil {
-		return nil
-	}
-	if synced := worker.Synced(); !synced.IsZero() {
-		last = synced
-	}
-	if since := time.Since(last); since > 2*i.cfg.LeaseDuration+time.Minute {
-		return fmt.Errorf("the lease table was not read for %v", since.Round(time.Second))
+	if worker := i.working(); worker != nil {
+		return worker.Standing()
 	}
 	return nil
 }
 
-// Ready implements [status.Source].
+// Ready implements [status.Source], with a line for each shard that stands still.
 func (i *instance) Ready() error {
-	worker, _ := i.working()
+	worker := i.working()
 	if worker == nil {
 		return errors.New("starting: stream, bucket and lease table are not all there yet, see the log")
 	}
 	if worker.Synced().IsZero() {
 		return errors.New("the lease table and the shards were not read yet")
 	}
-	return nil
+	var blocked []error
+	for _, b := range worker.Blocked() {
+		blocked = append(blocked, b)
+	}
+	return errors.Join(blocked...)
 }
 
 // Worker implements [status.Source].
 func (i *instance) Worker() status.Worker {
 	w := status.Worker{ID: i.workerID, Application: i.cfg.App, Stream: i.cfg.Stream, Started: i.started}
-	if worker, _ := i.working(); worker != nil {
+	if worker := i.working(); worker != nil {
+		blocked := map[string]string{}
+		for _, b := range worker.Blocked() {
+			blocked[b.Shard] = b.Error()
+		}
 		for _, s := range worker.Shards() {
 			w.Leases = append(w.Leases, status.Lease{ShardID: s.Lease.ShardID, LeaseCounter: s.Lease.Counter,
-				Checkpoint: s.Lease.Checkpoint, Behind: s.Behind, Records: s.Records})
+				Checkpoint: s.Lease.Checkpoint, Behind: s.Behind.Truncate(time.Second), Records: s.Records,
+				Uncommitted: s.Uncommitted.Truncate(time.Second), Blocked: blocked[s.Lease.ShardID]})
 		}
 	}
 	i.mu.Lock()

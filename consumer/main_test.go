@@ -34,6 +34,9 @@ func TestWrongFlags(t *testing.T) {
 		"future start":        {args: []string{"--start", "2999-01-01T00:00:00Z"}, want: []string{"not in the future"}},
 		"overlapping":         {args: []string{"--errors-prefix", "mandir-event-records/errors/"}, want: []string{"neither may contain the other"}},
 		"too large an object": {args: []string{"--flush-bytes", "49MiB"}, want: []string{"1B to 48MiB"}},
+		"a bucket's ARN":      {args: []string{"--bucket", "arn:aws:s3:eu-north-1:123456789012:accesspoint/records"}, want: []string{"-s3alias"}},
+		"a directory bucket":  {args: []string{"--bucket", "records--eun1-az1--x-s3"}, want: []string{"use a general purpose bucket"}},
+		"no bucket":           {args: []string{"--bucket", "a/b", "--start-timeout", "0s"}, want: []string{`--bucket "a/b"`, "--start-timeout 0s"}},
 		"not ASCII":           {args: []string{"--prefix", "événements/"}, want: []string{"printable ASCII"}},
 		"environment":         {env: []string{"CALLEVENTS_FLUSH_INTERVAL=1ms"}, want: []string{"--flush-interval 1ms"}},
 		"redrive": {
@@ -69,7 +72,7 @@ func TestHelp(t *testing.T) {
 		"stream": `"AForB_callevents"`, "app": `"callevents-consumer"`, "bucket": `"aforb-consumer-data"`,
 		"prefix": `"mandir-event-records/"`, "errors-prefix": `"mandir-event-errors/"`, "worker-id": "NAME", "start": `"TRIM_HORIZON"`,
 		"flush-interval": "60s", "flush-bytes": "8MiB", "flush-records": "0", "format": `"ndjson"`, "compression": `"gzip"`,
-		"lease-duration": "10s", "sync-interval": "1s", "http": "HOST:PORT", "log-format": `"text"`, "log-level": `"info"`,
+		"lease-duration": "10s", "sync-interval": "1s", "start-timeout": "5m", "http": "HOST:PORT", "log-format": `"text"`, "log-level": `"info"`,
 	} {
 		env := "($CALLEVENTS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) + ")"
 		if !strings.Contains(help, "--"+flag+"="+value+" ") || !strings.Contains(help, env) {

@@ -17,6 +17,7 @@ import (
 // redriveConfig selects dead letters and says where they go.
 type redriveConfig struct {
 	Stream       string   `default:"AForB_callevents" help:"Stream that the records are put into."`
+	App          string   `default:"callevents-consumer" help:"Application whose dead letters they are, as the consumer's."`
 	Bucket       string   `default:"aforb-consumer-data" help:"Bucket of the dead letters."`
 	ErrorsPrefix string   `default:"mandir-event-errors/" help:"Prefix of the dead letters."`
 	Reason       []string `help:"Only entries with one of these reasons; may be repeated. Default: all."`
@@ -52,7 +53,8 @@ func (c *redriveConfig) run(ctx context.Context, log *logrus.Logger) error {
 	if err != nil {
 		return err
 	}
-	cfg := redrive.Config{Bucket: c.Bucket, ErrorsPrefix: c.ErrorsPrefix, Stream: c.Stream, Days: c.Day, After: c.After, DryRun: c.DryRun}
+	cfg := redrive.Config{Bucket: c.Bucket, ErrorsPrefix: c.ErrorsPrefix, Application: c.App, Stream: c.Stream,
+		Days: c.Day, After: c.After, DryRun: c.DryRun}
 	for _, reason := range c.Reason {
 		cfg.Reasons = append(cfg.Reasons, transform.Reason(reason))
 	}

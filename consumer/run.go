@@ -15,6 +15,7 @@ import (
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/status"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
@@ -50,42 +51,54 @@ func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 	return group.Wait()
 }
 
-// consume makes sure of the stream, the bucket and the lease table, and then works.
+// consume makes sure of the stream, the lease table and the bucket, and then works. The order of the start: first it
+// only reads, so that a start that fails leaves nothing where another application is; then it tries the bucket; the
+// lease table, which pins this start's stream and location, comes last.
 func (cfg *Config) consume(ctx context.Context, instance *instance, registry *prometheus.Registry, log *logrus.Entry) error {
-	awsCfg, err := awsclient.Load(ctx)
+	start := starting{log, time.Now().Add(cfg.StartTimeout)}
+	awsCfg, err := await(ctx, start, "the AWS credentials", awsclient.Load)
 	if err != nil {
 		return err
 	}
-	stream, err := findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream, log)
+	stream, err := await(ctx, start, "the stream", func(ctx context.Context) (streamInfo, error) {
+		return findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream)
+	})
 	if err != nil {
-		return err
-	}
-	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
-	if err := store.Preflight(ctx); err != nil {
 		return err
 	}
 	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
-	if err := table.Create(ctx); err != nil {
+	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg), warehouse.NewMetrics(registry), log)
+	check := func(ctx context.Context) error { return table.Check(ctx, cfg.lease(instance.workerID), stream.shards) }
+	if err := start.wait(ctx, "the lease table", check); err != nil {
+		return err
+	}
+	if err := start.wait(ctx, "the bucket", store.Preflight); err != nil {
+		return err
+	}
+	if err := start.wait(ctx, "the lease table", table.Prepare); err != nil {
 		return err
 	}
 	if store.Locations, err = locations(table.Application().Locations); err != nil {
 		return err
 	}
+	store.Remembered = remembered(table)
 	shards := pipeline.Config{
 		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start()), awsCfg, table, newPipeline(shards),
+	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
+	registry.MustRegister(worker)
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"initial_position": table.Application().InitialPosition}).Info("consumer started")
+	defer moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.start(ctx)()
 	return worker.Run(ctx)
 }
 
 // newPipeline makes the pipelines of the shards that leases are acquired for.
 func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
-	return func(shard types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
+	return func(shard types.Shard, l *lease.Lease, tracker *stall.Tracker) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(aws.ToString(shard.SequenceNumberRange.StartingSequenceNumber))
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
@@ -95,7 +108,7 @@ func newPipeline(cfg pipeline.Config) kcl.NewPipeline {
 			return nil, fmt.Errorf("shard %s: %w", aws.ToString(shard.ShardId), err)
 		}
 		info := pipeline.Shard{ID: aws.ToString(shard.ShardId), StartingSequenceNumber: start, HashKeys: keys}
-		return pipeline.New(cfg, info, l), nil
+		return pipeline.New(cfg, info, l, tracker), nil
 	}
 }
 
@@ -107,7 +120,7 @@ func (c *Config) warehouse(workerID string, stream streamInfo) warehouse.Config 
 	return warehouse.Config{
 		Application: c.App, Stream: stream.identity, Writer: workerID,
 		Location: warehouse.Location{Bucket: c.Bucket, Prefix: c.Prefix}, ErrorsPrefix: c.ErrorsPrefix, Format: format,
-		Timeout: c.LeaseDuration / 2, Retention: stream.retention,
+		Retention: stream.retention,
 	}
 }
 
@@ -121,11 +134,16 @@ func (c *Config) application(stream streamInfo) lease.Application {
 	return pin
 }
 
-func (c *Config) kcl(workerID string, start time.Time) kcl.Config {
+func (c *Config) kcl(workerID string, start time.Time, retention time.Duration) kcl.Config {
 	return kcl.Config{
-		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Grace: c.LeaseDuration,
-		Lease: lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval},
+		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Retention: retention,
+		Grace: c.LeaseDuration,
+		Lease: c.lease(workerID),
 	}
+}
+
+func (c *Config) lease(workerID string) lease.Config {
+	return lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval}
 }
 
 func locations(texts []string) (at []warehouse.Location, err error) {

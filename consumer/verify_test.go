@@ -54,7 +54,7 @@ func newVerified(t *testing.T) *verified {
 		v.numbers = append(v.numbers, sequence.Number(*out.SequenceNumber))
 		ledger += fmt.Sprintf("call-%d,%s,%s\n", n, shard, *out.SequenceNumber)
 	}
-	link := commit(t, v.store, warehouse.Place{Shard: shard, Previous: v.numbers[0].Before(), Day: warehouse.FirstDay}, "", nil)
+	link := commit(t, v.store, warehouse.Place{Shard: shard, Previous: v.numbers[0].Before(), Day: warehouse.FirstDay}, "")
 	for i, n := range v.numbers {
 		link = commit(t, v.store, link.Next(), n, line(i))
 	}
@@ -96,14 +96,16 @@ func (v *verified) newTable(t *testing.T, tip warehouse.Link) {
 	}
 }
 
-func commit(t *testing.T, store *warehouse.Store, at warehouse.Place, n sequence.Number, line []byte) warehouse.Link {
+func commit(t *testing.T, store *warehouse.Store, at warehouse.Place, n sequence.Number, lines ...[]byte) warehouse.Link {
 	t.Helper()
 	b := store.NewBatch()
 	b.Begin(at)
 	if !n.IsZero() {
 		b.Append(n)
-		if err := b.AddLine(append(line, '\n')); err != nil {
-			t.Fatal(err)
+		for _, line := range lines {
+			if err := b.AddLine(append(line, '\n')); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if err := b.Seal(warehouse.Day(time.Now())); err != nil {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the pipeline through random faults and verifies what is left: chaos.sh [--seed N] [--minutes M] [--rate R]
-# [--stock]. Installs and builds what is missing, with the race detector; scripts/chaos does the rest.
+# [--stock]. Installs and builds what is missing, with the race detector; scripts/lab/chaos does the rest.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -14,12 +14,14 @@ fi
 bin=$root/.local/bin/chaos
 mkdir -p "$bin"
 # shellcheck disable=SC2086 # an empty variable is no argument
-go build $race -o "$bin/" ./producer ./consumer ./scripts/chaos/stock
-go build -o "$bin/" ./scripts/chaos
+go build $race -o "$bin/" ./producer ./consumer
 go build -o "$bin/verify" ./consumer # consumer verify only reads, so without the race detector
+# shellcheck disable=SC2086
+go -C scripts/lab build $race -o "$bin/" ./stock
+go -C scripts/lab build -o "$bin/" ./chaos
 
-# A consumer whose clock is wrong by $CHAOS_CLOCK_SECONDS. A Go program asks the kernel without libc, so what stands
-# between a program and libc does not reach it; the standard library's time.Now gets the error instead.
+# A consumer whose clock is wrong by $CHAOS_CLOCK_SECONDS. A Go program asks the kernel for the time without libc, so a
+# preloaded library cannot change it. This consumer is built with a standard library whose time.Now adds the error.
 clock=$root/.local/clock
 mkdir -p "$clock"
 time=$(go env GOROOT)/src/time

@@ -67,7 +67,7 @@ func Run(ctx context.Context, bucket Bucket, cfg Config) (Report, error) {
 		return *report, fmt.Errorf("compare with the stream: %w", err)
 	}
 	a.chains.finish(cfg.Table)
-	if err := a.unnamed(ctx, cfg.Table); err != nil {
+	if err := a.unnamed(ctx); err != nil {
 		return *report, err
 	}
 	a.calls.finish(a.chains)
@@ -97,11 +97,24 @@ type auditor struct {
 	calls        *calls
 	letterPlaces []warehouse.Location
 	deadLetters  map[deadLetterObject]bool // true once a link names it
+	applied      map[string]bool           // applications that have links
 	report       *Report
 	progress     func(Report)
 }
 
-type deadLetterObject struct{ bucket, key string }
+// deadLetterObject is an object under a prefix of dead letters.
+type deadLetterObject struct {
+	prefix warehouse.Location
+	key    string
+}
+
+// owner is the application in whose folder the object lies, empty if it lies in none.
+func (o deadLetterObject) owner() string {
+	if !strings.Contains(strings.TrimPrefix(o.key, o.prefix.Prefix), "/") {
+		return ""
+	}
+	return warehouse.DeadLettersOwner(o.prefix.Prefix, o.key)
+}
 
 func newAuditor(bucket Bucket, cfg Config, report *Report, ledger *ledger, seed maphash.Seed) *auditor {
 	calls := &calls{report: report, ledger: ledger, copies: map[uint64]uint32{}, lost: map[uint64]int{}}
@@ -113,6 +126,7 @@ func newAuditor(bucket Bucket, cfg Config, report *Report, ledger *ledger, seed 
 		calls:        calls,
 		letterPlaces: cfg.DeadLetters,
 		deadLetters:  map[deadLetterObject]bool{},
+		applied:      map[string]bool{},
 		report:       report,
 		progress:     cfg.Progress,
 	}
@@ -172,6 +186,7 @@ func (a *auditor) judgeLink(ctx context.Context, o object) error {
 	if err != nil {
 		return err
 	}
+	a.applied[o.link.Application] = true
 	chain := a.chains.follow(o.link)
 	if !o.link.First.IsZero() {
 		chain.compared = compared
@@ -196,14 +211,15 @@ func (a *auditor) judgeLink(ctx context.Context, o object) error {
 
 // name notes that a link has these dead letters.
 func (a *auditor) name(link warehouse.Link) {
-	object := deadLetterObject{link.Bucket, link.DeadLetters}
-	named, listed := a.deadLetters[object]
-	inside := func(at warehouse.Location) bool {
-		return at.Bucket == object.bucket && strings.HasPrefix(object.key, at.Prefix)
+	i := slices.IndexFunc(a.letterPlaces, func(at warehouse.Location) bool {
+		return at.Bucket == link.Bucket && strings.HasPrefix(link.DeadLetters, at.Prefix)
+	})
+	if i < 0 {
+		a.report.fault(DeadLetterFaults, "%q: its dead letters %q lie where none were looked for", link.Key(), link.DeadLetters)
+		return
 	}
-	switch {
-	case !slices.ContainsFunc(a.letterPlaces, inside):
-		a.report.fault(DeadLetterFaults, "%q: its dead letters %q lie where none were looked for", link.Key(), object.key)
+	object := deadLetterObject{a.letterPlaces[i], link.DeadLetters}
+	switch named, listed := a.deadLetters[object]; {
 	case named:
 		a.report.fault(DeadLetterFaults, "%q: another link names its dead letters %q, too", link.Key(), link.DeadLetters)
 	case listed:
@@ -213,32 +229,29 @@ func (a *auditor) name(link warehouse.Link) {
 
 func (a *auditor) listDeadLetters(ctx context.Context, at warehouse.Location) error {
 	return a.reader.list(ctx, at, func(key string) error {
-		a.deadLetters[deadLetterObject{at.Bucket, key}] = false
+		a.deadLetters[deadLetterObject{at, key}] = false
 		return nil
 	})
 }
 
-// unnamed judges the dead letters that no link names: another application's, which is none of our business; those
-// whose link was removed; or those that have none.
-func (a *auditor) unnamed(ctx context.Context, table *Table) error {
+// unnamed judges the dead letters that no link names: their link was removed, or they have none. Those in the folder of an
+// application that has no links here are not looked at: its links lie elsewhere.
+func (a *auditor) unnamed(ctx context.Context) error {
 	objects := slices.SortedFunc(maps.Keys(a.deadLetters), func(x, y deadLetterObject) int {
-		return cmp.Or(cmp.Compare(x.bucket, y.bucket), cmp.Compare(x.key, y.key))
+		return cmp.Or(cmp.Compare(x.prefix.Bucket, y.prefix.Bucket), cmp.Compare(x.key, y.key))
 	})
-	ours := a.chains.application(table)
 	for _, object := range objects {
-		if a.deadLetters[object] {
+		if owner := object.owner(); a.deadLetters[object] || owner != "" && !a.applied[owner] {
 			continue
 		}
-		read, err := a.reader.letters(ctx, object.bucket, object.key)
+		read, err := a.reader.letters(ctx, object.prefix.Bucket, object.key)
 		if err != nil && !isMissing(err) {
 			return err
 		}
 		kept := func(l letter) bool { return !a.chains.removed(l.shard, l.number) }
-		switch {
-		case ours != "" && read.application != "" && read.application != ours:
-		case len(read.list) == 0 || read.broken != nil || slices.ContainsFunc(read.list, kept):
+		if len(read.list) == 0 || read.broken != nil || slices.ContainsFunc(read.list, kept) {
 			a.report.fault(DeadLetterFaults, "%q: dead letters of no link", object.key)
-		default:
+		} else {
 			a.report.RemovedDeadLetters++
 		}
 	}

@@ -71,8 +71,7 @@ func (s *chains) removed(shard string, at sequence.Number) bool {
 	if _, ok := s.report.Removed[shard]; !ok {
 		return false
 	}
-	c := s.byShard[shard]
-	return c == nil || !at.After(c.begin.Previous)
+	return s.report.Removed[shard] == "" || !at.After(s.byShard[shard].begin.Previous)
 }
 
 func (c *chain) compareWithTip(link warehouse.Link) {
@@ -81,6 +80,9 @@ func (c *chain) compareWithTip(link warehouse.Link) {
 		c.report.fault(BrokenLinks, "%q: of application %q on %q, the link before of %q on %q",
 			link.Key(), link.Application, link.Stream, tip.Application, tip.Stream)
 	case link.Place == tip.Next():
+	case tip.Day == warehouse.FirstDay && link.Previous.After(tip.Last): // a lifecycle rule may pass over that day
+		c.begin = link
+		c.report.Removed[link.Shard] = link.Key()
 	case tip.Last.After(link.Previous):
 		c.report.fault(BrokenLinks, "%q: overlaps the link before it, which ends at %s", link.Key(), tip.Last)
 	default:
@@ -113,6 +115,10 @@ func (s *chains) finish(table *Table) {
 	for shard, c := range s.byShard {
 		covered.Total++
 		checkpoint, ok := table.Checkpoints[shard]
+		if c.tip.Day == warehouse.FirstDay && checkpoint.Day != "" && checkpoint.Day < s.oldest && !checkpoint.End {
+			s.report.Removed[shard] = "" // the same, and nothing came since
+			continue
+		}
 		if known := ok && c.endsAt(checkpoint); (known || c.compared) && !c.beginsLate() {
 			covered.Checked++
 		}
@@ -124,17 +130,6 @@ func (s *chains) finish(table *Table) {
 		}
 	}
 	s.report.chains = covered
-}
-
-// application is the one that the chains belong to; empty if nobody knows.
-func (s *chains) application(table *Table) string {
-	switch {
-	case s.example != nil:
-		return s.example.Application
-	case table != nil:
-		return table.Application
-	}
-	return ""
 }
 
 // usable returns the table if it is that of the chains, and else an empty one and what is missing.

@@ -77,9 +77,8 @@ func inOrder(letters []letter) bool {
 
 // letters are the content of an object with dead letters.
 type letters struct {
-	list        []letter
-	broken      error  // why the list ends before the object does; nil: it does not
-	application string // that stored them, as the metadata says
+	list   []letter
+	broken error // why the list ends before the object does; nil: it does not
 }
 
 // letters reads dead letters to the end, or to the first that is none.
@@ -91,7 +90,6 @@ func (r reader) letters(ctx context.Context, bucket, key string) (read letters, 
 		return read, fmt.Errorf("get %q: %w", key, err)
 	}
 	defer out.Body.Close()
-	read.application = out.Metadata["application"]
 	body := &transport{Reader: out.Body}
 	for from := json.NewDecoder(body); ; {
 		var one warehouse.DeadLetter

@@ -16,7 +16,8 @@ import (
 )
 
 // meaning is what the objects of a warehouse say, by key: metadata and content, decoded. A warehouse is damaged if, and
-// only if, it does not mean any more what it did. The oracle knows no rule of a chain.
+// only if, it does not mean any more what it did. The oracle knows no rule of a chain. Folders of other applications
+// under the prefix of dead letters are not part of it.
 func meaning(m memory) map[string]string {
 	all := map[string]string{}
 	for _, key := range m.keys("records/") {
@@ -24,7 +25,10 @@ func meaning(m memory) map[string]string {
 		all[place] += fmt.Sprint(told(m[key].metadata, format)) + content(key, m[key].body)
 	}
 	for _, key := range m.keys("errors/") {
-		all[key] = letterContent(m[key].body)
+		folder, _, inside := strings.Cut(strings.TrimPrefix(key, "errors/"), "/")
+		if !inside || folder == "app" || strings.HasPrefix(folder, "dt=") {
+			all[key] = letterContent(m[key].body)
+		}
 	}
 	return all
 }

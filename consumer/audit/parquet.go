@@ -97,24 +97,23 @@ func columnsOf(schema *parquet.Schema) ([]int, error) {
 	return places, nil
 }
 
+// columnTypes are what a column of each type looks like: physical and logical type.
+var columnTypes = map[string]reference.Type{
+	"BOOLEAN": reference.Boolean,
+	"INT32":   reference.Int32, "INT32 INT(32,true)": reference.Int32,
+	"INT64": reference.Int64, "INT64 INT(64,true)": reference.Int64,
+	"INT64 TIMESTAMP(isAdjustedToUTC=true,unit=MILLIS)": reference.Millis,
+	"BYTE_ARRAY STRING": reference.Text,
+	"BYTE_ARRAY JSON":   reference.JSON,
+}
+
 // typeOf is empty for every type that no column should have.
 func typeOf(t parquet.Type) reference.Type {
-	logical := t.LogicalType()
-	switch kind := t.Kind(); {
-	case kind == parquet.Boolean && logical == nil:
-		return reference.Boolean
-	case kind == parquet.Int32 && (logical == nil || logical.Integer != nil && logical.Integer.IsSigned && logical.Integer.BitWidth == 32):
-		return reference.Int32
-	case kind == parquet.Int64 && (logical == nil || logical.Integer != nil && logical.Integer.IsSigned && logical.Integer.BitWidth == 64):
-		return reference.Int64
-	case kind == parquet.Int64 && logical.Timestamp != nil && logical.Timestamp.IsAdjustedToUTC && logical.Timestamp.Unit.Millis != nil:
-		return reference.Millis
-	case kind == parquet.ByteArray && logical != nil && logical.UTF8 != nil:
-		return reference.Text
-	case kind == parquet.ByteArray && logical != nil && logical.Json != nil:
-		return reference.JSON
+	name := t.Kind().String()
+	if logical := t.LogicalType(); logical != nil {
+		name += " " + logical.String()
 	}
-	return ""
+	return columnTypes[name]
 }
 
 func spell(v parquet.Value) string {

@@ -84,6 +84,18 @@ func TestWhatIsRightIsNotFound(t *testing.T) {
 		"a chain whose beginning was removed": {audit.BrokenLinks, func(t *testing.T, w *world, _ *audit.Config) {
 			w.remove(t, w.firstKey(secondShard))
 		}, audit.Unchecked},
+		"a chain whose beginning was removed but for its first day": {audit.BrokenLinks, func(t *testing.T, w *world, cfg *audit.Config) {
+			w.remove(t, w.keys["200"])
+			w.remove(t, w.keys["203"])
+			cfg.Source = stream{7, 12}.source()
+		}, audit.Unchecked},
+		"a chain that was removed but for its first day": {audit.BrokenLinks, func(t *testing.T, w *world, cfg *audit.Config) {
+			for n := 200; n < 212; n += 3 {
+				w.remove(t, w.keys[number(n)])
+			}
+			cfg.Table.Checkpoints[secondShard] = audit.Checkpoint{Last: "212", Day: "2026-11-22"}
+			cfg.Source = stream{13, 12}.source()
+		}, audit.Unchecked},
 		"a link of rejected records alone": {audit.WrongCounts, func(t *testing.T, w *world, cfg *audit.Config) {
 			w.grow(t, cfg, 14, func(next warehouse.Place, n int) { w.commit(t, next, "2026-11-24", n) })
 		}, audit.Well},

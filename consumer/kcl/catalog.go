@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/consumer/lease"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/shared/streams"
 	"example.com/callevents/shared/wait"
 )
@@ -34,6 +35,7 @@ type catalog struct {
 	changed func()
 	log     *logrus.Entry
 	refresh wait.Signal // list now
+	tracker *stall.Tracker
 
 	mu     sync.Mutex
 	shards []types.Shard
@@ -41,8 +43,8 @@ type catalog struct {
 	at     time.Time
 }
 
-func newCatalog(client *kinesis.Client, stream string, log *logrus.Entry) *catalog {
-	return &catalog{client: client, stream: stream, log: log, refresh: wait.NewSignal()}
+func newCatalog(client *kinesis.Client, stream string, tracker *stall.Tracker, log *logrus.Entry) *catalog {
+	return &catalog{client: client, stream: stream, log: log, refresh: wait.NewSignal(), tracker: tracker}
 }
 
 // errRecreated means that the stream is another one under its old name: no position of ours means anything in it.
@@ -63,6 +65,7 @@ func (c *catalog) run(ctx context.Context) error {
 			}
 			if ctx.Err() == nil {
 				c.log.WithError(err).Warn("shards not listed, trying again")
+				c.tracker.Failed(err)
 			}
 			pause = listRetry
 		}
@@ -78,6 +81,7 @@ func (c *catalog) Refresh() { c.refresh.Set() }
 func (c *catalog) list(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	c.tracker.Waits(stall.Kinesis)
 	shards, err := streams.ListShards(ctx, c.client, &kinesis.ListShardsInput{StreamName: &c.stream})
 	if err != nil {
 		return err
@@ -91,6 +95,7 @@ func (c *catalog) list(ctx context.Context) error {
 		c.mu.Unlock()
 		return errRecreated
 	}
+	c.tracker.Progress()
 	grown := len(shards) != len(c.shards)
 	c.shards, c.leases, c.at = shards, leases, time.Now()
 	c.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/wait"
 )
@@ -43,6 +44,9 @@ func (w *Worker) consume(l *lease.Lease) (err error) {
 		if err := c.pipeline.Process(c.working, page.records); err != nil {
 			return err
 		}
+		if page.read {
+			c.tracker.Progress()
+		}
 		if !page.end {
 			continue
 		}
@@ -59,6 +63,7 @@ type shardConsumer struct {
 	lease    *lease.Lease
 	reader   *reader
 	pipeline *pipeline.Pipeline // once open has made it
+	tracker  *stall.Tracker
 	log      *logrus.Entry
 
 	working context.Context // for commits: ends when the lease is lost, or was to be drained a grace ago
@@ -73,12 +78,14 @@ var (
 	errReleased = errors.New("the shard is not consumed any more")
 )
 
-// failurePause keeps a shard that fails at once from going around in a tight circle.
+// failurePause is before the lease is released after a failure. It keeps a shard that fails at once from going around in a
+// tight circle. A shard that waits for a person stays with its worker for longer.
 const failurePause = time.Second
 
 func (w *Worker) newShardConsumer(l *lease.Lease) *shardConsumer {
 	log := w.log.WithField("shard_id", l.ShardID())
-	c := &shardConsumer{lease: l, log: log, reader: w.newReader(l.ShardID(), log)}
+	c := &shardConsumer{lease: l, log: log, tracker: w.tracker(l.ShardID())}
+	c.reader = w.newReader(l.ShardID(), c.tracker, log)
 	c.working, c.close = context.WithCancelCause(context.Background())
 	var drain context.CancelCauseFunc
 	c.reading, drain = context.WithCancelCause(c.working)
@@ -105,6 +112,19 @@ func (w *Worker) newShardConsumer(l *lease.Lease) *shardConsumer {
 	return c
 }
 
+// tracker returns a new tracker, or the one of a life that failed here a moment ago: lives that fail again and again
+// make no progress either.
+func (w *Worker) tracker(shardID string) *stall.Tracker {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.failing[shardID]
+	delete(w.failing, shardID)
+	if t == nil || time.Since(t.Turned()) > w.cfg.StallAfter {
+		return stall.NewTracker(w.cfg.StallAfter)
+	}
+	return t
+}
+
 // open makes the shard's pipeline and finds the tip of its chain. It tries as long as that can help.
 func (w *Worker) open(c *shardConsumer) error {
 	shard, listed := w.catalog.shard(c.lease.ShardID())
@@ -112,11 +132,12 @@ func (w *Worker) open(c *shardConsumer) error {
 		return fmt.Errorf("%w: %s", errGone, c.lease.ShardID())
 	}
 	var err error
-	if c.pipeline, err = w.newPipeline(shard, c.lease); err != nil {
+	if c.pipeline, err = w.newPipeline(shard, c.lease, c.tracker); err != nil {
 		w.fail(err)
 		return err
 	}
 	for failures := 1; ; failures++ {
+		c.tracker.Waits(stall.S3)
 		at, day, err := c.lease.Position()
 		if err == nil {
 			err = c.pipeline.Open(c.reading, at, day)
@@ -128,6 +149,7 @@ func (w *Worker) open(c *shardConsumer) error {
 		case errors.Is(err, warehouse.ErrFatal):
 			return err
 		}
+		c.tracker.Failed(err)
 		c.log.WithError(err).Warn("shard not opened, trying again")
 		if err := wait.For(c.reading, backoff.After(failures)); err != nil {
 			return err
@@ -151,22 +173,27 @@ func (c *shardConsumer) failure(err error, panicked any) error {
 func (w *Worker) release(c *shardConsumer, failure error) {
 	defer c.close(errReleased)
 	if failure != nil {
+		c.tracker.Failed(failure)
 		c.log.WithError(failure).Warn("shard left before everything was committed, it is read again from the last link")
-		_ = wait.For(c.reading, failurePause) // the lease renews itself: nobody else tries meanwhile
+		pause := failurePause
+		if stall.Permanent(failure) || errors.Is(failure, errGone) {
+			pause = 2 * w.cfg.StallAfter
+		}
+		if errors.Is(failure, errGone) {
+			w.catalog.Refresh() // which fails the worker if the stream is gone
+		}
+		_ = wait.For(c.reading, pause) // the lease renews itself: nobody else tries meanwhile
+		c.tracker.Failed(failure)
 	}
 	w.mu.Lock()
 	delete(w.consumers, c.lease.ShardID())
+	if failure != nil {
+		w.failing[c.lease.ShardID()] = c.tracker
+	}
 	w.mu.Unlock()
-	w.metrics.forget(c.lease.ShardID())
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := c.lease.Release(ctx); err != nil && !errors.Is(err, lease.ErrRefused) {
 		c.log.WithError(err).Warn("lease not released, it expires")
-	}
-	switch {
-	case errors.Is(failure, errGone):
-		w.catalog.Refresh() // which fails the worker if the stream is gone
-	case errors.Is(failure, warehouse.ErrFatal):
-		w.fail(failure)
 	}
 }

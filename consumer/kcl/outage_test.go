@@ -14,6 +14,7 @@ import (
 // Every service in turn is out of order for longer than the lease, in every way; the worker recovers by itself. Seen to
 // fail when the lease manager ends at the first error of the table.
 func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
+	t.Parallel()
 	expired := func(w http.ResponseWriter, req *http.Request, pass http.Handler) {
 		if faults.Operation(req) == "PUT" || faults.Operation(req) == "LIST" {
 			faults.XMLError(400, "ExpiredToken")(w, req, pass)
@@ -67,6 +68,7 @@ func TestOutagesLongerThanTheLeaseAreOutlasted(t *testing.T) {
 // The table is deleted under two running workers: it is made again, the positions come from the chain, and nothing
 // is lost or repeated. Seen to fail when the missing table is an error like any other.
 func TestLeaseTableDeletedWhileRunning(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 4)
 	r.lease = 3 * time.Second
 	a, b := r.run("a"), r.run("b")
@@ -89,6 +91,7 @@ func TestLeaseTableDeletedWhileRunning(t *testing.T) {
 
 // No service answers any more, and the worker ends all the same. Seen to fail with a drain that has no deadline.
 func TestWorkerEndsWhenNothingAnswers(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2)
 	r.lease, r.flush = 3*time.Second, time.Hour
 	a := r.run("a")

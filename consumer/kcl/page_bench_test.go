@@ -22,6 +22,7 @@ import (
 
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/event"
 	"example.com/callevents/shared/sequence"
@@ -93,7 +94,7 @@ func newSink(b *testing.B) *pipeline.Pipeline {
 	store := warehouse.NewStore(warehouse.Config{Location: warehouse.Location{Bucket: "b", Prefix: "r/"}, Format: warehouse.NDJSONGzip,
 		Timeout: time.Minute}, nowhere{}, warehouse.NewMetrics(prometheus.NewRegistry()), log)
 	shard := pipeline.New(pipeline.Config{FlushInterval: time.Hour, FlushBytes: 8 << 20, Store: store,
-		Metrics: pipeline.NewMetrics(prometheus.NewRegistry()), Log: log}, pipeline.Shard{ID: "shardId-000000000000", StartingSequenceNumber: "1"}, lasting{})
+		Metrics: pipeline.NewMetrics(prometheus.NewRegistry()), Log: log}, pipeline.Shard{ID: "shardId-000000000000", StartingSequenceNumber: "1"}, lasting{}, stall.NewTracker(stall.After))
 	if err := shard.Open(b.Context(), "", ""); err != nil {
 		b.Fatal(err)
 	}

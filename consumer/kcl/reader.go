@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/wait"
 )
@@ -28,14 +30,14 @@ const (
 	// The limit follows the size of the records, since a page is held in memory for every shard.
 	pageBytes   = 1 << 20
 	pageRecords = 10_000
-	firstPage   = 1_000 // records, before their size is known
+	firstPage   = 10 // records, before their size is known: 1 MiB if each has 100 KiB
 )
 
 // backoff is between failed calls, and between failed attempts to open a shard.
 var backoff = wait.Backoff{First: 200 * time.Millisecond, Last: 5 * time.Second}
 
 // reader reads one shard, page by page, from where its pipeline wants to go on. Not safe for concurrent use, but for
-// records and behind.
+// last.
 type reader struct {
 	client  *kinesis.Client
 	stream  string
@@ -50,17 +52,32 @@ type reader struct {
 	failures int             // of calls, in a row
 	due      time.Time       // no call before
 
-	records atomic.Uint64 // read so far
-	behind  atomic.Int64  // millis behind latest, as of the last page
+	tracker *stall.Tracker
+	last    atomic.Pointer[reading] // the last page
 }
 
-func (w *Worker) newReader(shardID string, log *logrus.Entry) *reader {
-	return &reader{client: w.client, stream: w.cfg.Stream, shardID: shardID, start: w.cfg.Start, limit: firstPage, log: log, metrics: w.metrics}
+// reading is what a page says of the shard, with all that was read before.
+type reading struct {
+	called  time.Time     // when the page was asked for
+	behind  time.Duration // MillisBehindLatest
+	clock   time.Duration // what Kinesis' clock was ahead of ours; its records are dated by it
+	records uint64        // read since the lease was acquired
+}
+
+// now is the behind of this moment: it grows while no page is read.
+func (r reading) now() time.Duration { return r.behind + time.Since(r.called) }
+
+func (w *Worker) newReader(shardID string, tracker *stall.Tracker, log *logrus.Entry) *reader {
+	r := &reader{client: w.client, stream: w.cfg.Stream, shardID: shardID, start: w.cfg.Start, limit: firstPage, tracker: tracker,
+		log: log, metrics: w.metrics}
+	r.last.Store(&reading{called: time.Now()})
+	return r
 }
 
 // page is an answer of GetRecords.
 type page struct {
 	records []types.Record
+	read    bool // false: the call failed, and is to be repeated
 	end     bool // the shard is closed, and nothing follows
 }
 
@@ -78,13 +95,15 @@ func (r *reader) next(ctx context.Context, after sequence.Number) (page, error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	r.tracker.Waits(stall.Kinesis)
 	called := time.Now()
 	out, err := r.read(ctx)
 	if err != nil {
 		return page{}, r.failed(err)
 	}
+	r.tracker.Waits(stall.Nothing)
 	r.delivered(out, called)
-	return page{records: out.Records, end: out.NextShardIterator == nil}, nil
+	return page{records: out.Records, read: true, end: out.NextShardIterator == nil}, nil
 }
 
 func (r *reader) read(ctx context.Context) (*kinesis.GetRecordsOutput, error) {
@@ -120,7 +139,7 @@ func (r *reader) position() *kinesis.GetShardIteratorInput {
 // delivered notes where the page ends, and when the next call may go out. Quotas count from call to call, so the time
 // that the answer took is not waited for once more.
 func (r *reader) delivered(out *kinesis.GetRecordsOutput, called time.Time) {
-	bytes, behind := 0, aws.ToInt64(out.MillisBehindLatest)
+	bytes, behind := 0, time.Duration(aws.ToInt64(out.MillisBehindLatest))*time.Millisecond
 	for _, record := range out.Records {
 		bytes += len(record.Data) + len(aws.ToString(record.PartitionKey))
 	}
@@ -137,9 +156,13 @@ func (r *reader) delivered(out *kinesis.GetRecordsOutput, called time.Time) {
 		pause = max(pause, idle)
 	}
 	r.due = called.Add(pause)
-	r.records.Add(uint64(len(out.Records)))
-	r.behind.Store(behind)
-	r.metrics.read(r.shardID, len(out.Records), bytes, behind)
+	before := r.last.Load()
+	now := &reading{called: called, behind: behind, clock: before.clock, records: before.records + uint64(len(out.Records))}
+	if server, ok := awsmiddleware.GetServerTime(out.ResultMetadata); ok {
+		now.clock = time.Until(server)
+	}
+	r.last.Store(now)
+	r.metrics.read(len(out.Records), bytes)
 }
 
 // failed decides what a failed call means. Nil: it is to be repeated.
@@ -154,6 +177,7 @@ func (r *reader) failed(err error) error {
 		r.log.WithField("sequence_number", r.at).Debug("shard iterator expired, making another")
 		return nil
 	}
+	r.tracker.Failed(err)
 	r.failures++
 	r.due = time.Now().Add(backoff.After(r.failures))
 	r.metrics.readFailures.Inc()

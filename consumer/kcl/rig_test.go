@@ -3,6 +3,7 @@ package kcl_test
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/sequence"
@@ -29,7 +31,11 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "24") // they mostly wait
+	testenv.Main(m)
+}
 
 // rig is a stream, a lease table and a warehouse on the real local servers, each behind a fault proxy, and a ledger
 // of what was put. Every test ends with the verification that users have.
@@ -42,6 +48,7 @@ type rig struct {
 	lease  time.Duration // so long that no lease is lost on a busy machine; tests of expiry set it shorter
 	flush  time.Duration
 
+	stall    time.Duration     // 0: half a minute
 	onCommit func(records int) // called for every link, if set
 
 	kinesis, dynamodb, s3 *faults.Proxy
@@ -72,35 +79,6 @@ func (r *rig) proxy(url string) *faults.Proxy {
 	}
 	r.t.Cleanup(p.Close)
 	return p
-}
-
-// node is a worker that runs.
-type node struct {
-	rig      *rig
-	id       string
-	cancel   context.CancelFunc
-	done     chan struct{}
-	err      error
-	registry *prometheus.Registry
-	log      *logBuffer
-	worker   *kcl.Worker
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // run starts a worker.
@@ -134,9 +112,11 @@ func (r *rig) run(id string) *node {
 		shards.OnCommit = func(l warehouse.Link, _ int) { r.onCommit(l.Records) }
 	}
 	n.worker = kcl.NewWorker(kcl.Config{
-		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(), Grace: r.lease,
+		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(),
+		Retention: 24 * time.Hour, StallAfter: r.stall, Grace: r.lease,
 		Lease: lease.Config{WorkerID: id, Duration: r.lease, SyncInterval: 200 * time.Millisecond},
 	}, testenv.Config(r.kinesis.URL()), table, r.pipelines(shards), lease.NewMetrics(n.registry), kcl.NewMetrics(n.registry), log)
+	n.registry.MustRegister(n.worker)
 	go func() {
 		defer close(n.done)
 		n.err = n.worker.Run(ctx)
@@ -151,40 +131,14 @@ func (r *rig) run(id string) *node {
 }
 
 func (r *rig) pipelines(cfg pipeline.Config) kcl.NewPipeline {
-	return func(s types.Shard, l *lease.Lease) (*pipeline.Pipeline, error) {
+	return func(s types.Shard, l *lease.Lease, tracker *stall.Tracker) (*pipeline.Pipeline, error) {
 		start, err := sequence.Parse(*s.SequenceNumberRange.StartingSequenceNumber)
 		if err != nil {
 			return nil, err
 		}
 		keys, err := hashkey.ParseRange(*s.HashKeyRange.StartingHashKey, *s.HashKeyRange.EndingHashKey)
-		return pipeline.New(cfg, pipeline.Shard{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l), err
+		return pipeline.New(cfg, pipeline.Shard{ID: *s.ShardId, StartingSequenceNumber: start, HashKeys: keys}, l, tracker), err
 	}
-}
-
-// stop ends a worker in order and waits for it.
-func (n *node) stop() {
-	n.cancel()
-	select {
-	case <-n.done:
-	case <-time.After(30 * time.Second):
-		n.rig.t.Error("worker " + n.id + " does not end")
-	}
-}
-
-// metric sums a metric over its labels.
-func (n *node) metric(name string) (sum float64) {
-	families, err := n.registry.Gather()
-	if err != nil {
-		n.rig.t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if f.GetName() == name {
-				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
-			}
-		}
-	}
-	return sum
 }
 
 // put adds n records and notes them in the ledger.
@@ -281,13 +235,6 @@ func (r *rig) row(shardID string) lease.Row {
 		r.t.Fatal(err)
 	}
 	return row
-}
-
-// holds waits until the worker holds n leases.
-func (n *node) holds(want int) {
-	n.rig.t.Helper()
-	testenv.Eventually(n.rig.t, fmt.Sprintf("%s does not come to hold %d leases", n.id, want),
-		func() bool { return n.metric("callevents_leases_held") == float64(want) })
 }
 
 // read waits until the workers together have read n records.

@@ -23,6 +23,7 @@ import (
 // Defect 7. Both workers start with LATEST, as the binary does: at the time of their own start. Seen to fail with iterators
 // of type LATEST, with TRIM_HORIZON in its place, and when the second start pins its own time.
 func TestSplitAndMergeLoseNothingThatCameAfterTheFirstStart(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 2)
 	r.putRaw([]byte(`{"user":{"user_id":"1"}}`)) // before the first start
 	time.Sleep(time.Second)                      // the resolution of AT_TIMESTAMP
@@ -74,6 +75,7 @@ func (r *rig) active(err error) {
 // of b, and the whole listing after it, because of the children of a split. Seen to fail when RemoveLeaseInfo deletes the
 // row, and when Acquire gives out whatever it is asked for.
 func TestListingThatLacksAShardCostsNothing(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 4)
 	a, b := r.run("a"), r.run("b")
 	a.holds(2)
@@ -109,6 +111,7 @@ func TestListingThatLacksAShardCostsNothing(t *testing.T) {
 // Defect 16. The listing fails at first, and then comes on two pages, of which the second is refused for a while: nothing
 // is taken from the first one alone. Seen to fail when a page counts as a listing.
 func TestListingInPiecesIsAwaited(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 4)
 	r.put(50)
 	var whole atomic.Bool
@@ -165,6 +168,7 @@ func edit(change func(answer map[string]any)) faults.Fault {
 // The stream's end is an error that a person reads, not a loop. Seen to fail when the catalog goes on listing, and when a
 // shard that is gone does not make it list.
 func TestDeletedStreamEndsTheWorker(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	n := r.run("a")
 	n.holds(1)
@@ -184,6 +188,7 @@ func TestDeletedStreamEndsTheWorker(t *testing.T) {
 // The stream is deleted and made again while nobody can see it. Its shards have the old names and other sequence numbers.
 // Seen to fail when only names are compared.
 func TestStreamMadeAgainUnderItsNameEndsTheWorker(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	n := r.run("a")
 	n.holds(1)

@@ -14,6 +14,7 @@ import (
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/shared/awsclient"
 )
 
@@ -24,13 +25,17 @@ type Config struct {
 	WorkerID    string
 	Start       time.Time // pinned initial position of the application; zero: TRIM_HORIZON
 	Lease       lease.Config
+	// Retention of the stream, for the metric of what is left of it.
+	Retention time.Duration
+	// StallAfter is how long a shard may make no progress before it counts as blocked; 0: [stall.After].
+	StallAfter time.Duration
 	// Grace bounds the drain of a shard: commit and checkpoint, once its lease is to be released. What is not committed
 	// then is left to the shard's next owner. Stopping takes no longer than this and a few seconds.
 	Grace time.Duration
 }
 
 // NewPipeline makes the pipeline of a shard under a lease. Its error ends the worker.
-type NewPipeline func(shard types.Shard, l *lease.Lease) (*pipeline.Pipeline, error)
+type NewPipeline func(types.Shard, *lease.Lease, *stall.Tracker) (*pipeline.Pipeline, error)
 
 // Worker consumes the shards that its leases give it, on the engine of vmware-go-kcl-v2.
 type Worker struct {
@@ -39,6 +44,7 @@ type Worker struct {
 	client      *kinesis.Client
 	catalog     *catalog
 	leases      *lease.Manager
+	table       *stall.Tracker // of the lease table
 	newPipeline NewPipeline
 	metrics     *Metrics
 	log         *logrus.Entry
@@ -47,17 +53,21 @@ type Worker struct {
 
 	mu        sync.Mutex
 	consumers map[string]*shardConsumer // by shard
+	failing   map[string]*stall.Tracker // of shards whose consumer has failed, by shard
 }
 
 // NewWorker wires a worker; nothing starts before [Worker.Run].
 func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline NewPipeline, leaseMetrics *lease.Metrics,
 	metrics *Metrics, log *logrus.Entry) *Worker {
+	cfg.StallAfter = cmp.Or(cfg.StallAfter, stall.After)
 	client := awsclient.Kinesis(awsCfg, withProtocol)
-	catalog := newCatalog(client, cfg.Stream, log)
+	catalog := newCatalog(client, cfg.Stream, stall.NewTracker(listEvery+cfg.StallAfter), log)
+	tracker := stall.NewTracker(cfg.Lease.Duration + cfg.StallAfter) // it is read each fifth of the lease duration, at least
 	w := &Worker{
-		cfg: cfg, aws: awsCfg, client: client, catalog: catalog, newPipeline: newPipeline, metrics: metrics, log: log,
-		leases:   lease.NewManager(cfg.Lease, table, catalog, leaseMetrics, log),
+		table: tracker, cfg: cfg, aws: awsCfg, client: client, catalog: catalog, newPipeline: newPipeline, metrics: metrics, log: log,
+		leases:   lease.NewManager(cfg.Lease, trackedTable{table, tracker}, catalog, leaseMetrics, log),
 		stopping: make(chan struct{}), failure: make(chan error, 1), consumers: map[string]*shardConsumer{},
+		failing: map[string]*stall.Tracker{},
 	}
 	catalog.changed = w.leases.Poke
 	return w
@@ -71,9 +81,11 @@ func (w *Worker) Refresh() { w.catalog.Refresh() }
 
 // ShardState is a shard that the worker reads now.
 type ShardState struct {
-	Lease   lease.Row
-	Behind  time.Duration // millis behind latest, as the last page said
-	Records uint64        // read since the lease was acquired
+	Lease       lease.Row
+	Behind      time.Duration // of the last page, and the time since it was asked for
+	Records     uint64        // read since the lease was acquired
+	Uncommitted time.Duration // age of the oldest record that was read and is not in an object; 0: there is none
+	Headroom    time.Duration // until retention takes what is next
 }
 
 // Shards returns the shards that the worker reads, by name.
@@ -82,7 +94,13 @@ func (w *Worker) Shards() []ShardState {
 	defer w.mu.Unlock()
 	states := make([]ShardState, 0, len(w.consumers))
 	for _, c := range w.consumers {
-		states = append(states, ShardState{c.lease.Row(), time.Duration(c.reader.behind.Load()) * time.Millisecond, c.reader.records.Load()})
+		last := c.reader.last.Load()
+		s := ShardState{Lease: c.lease.Row(), Behind: last.now(), Records: last.records}
+		if oldest := c.tracker.Oldest(); !oldest.IsZero() {
+			s.Uncommitted = max(0, time.Since(oldest)+last.clock)
+		}
+		s.Headroom = w.cfg.Retention - max(s.Behind, s.Uncommitted)
+		states = append(states, s)
 	}
 	slices.SortFunc(states, func(a, b ShardState) int { return cmp.Compare(a.Lease.ShardID, b.Lease.ShardID) })
 	return states
@@ -96,6 +114,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	loops.Go(func() { w.fail(w.catalog.run(background)) })
 	loops.Go(func() { w.fail(w.leases.Run(background)) })
+	loops.Go(func() { w.fail(w.watch(background)) })
 
 	engine := w.newEngine()
 	err := engine.Start()

@@ -10,6 +10,7 @@ import (
 
 // Seen to fail when the end of each page is not processed.
 func TestOneWorkerWarehousesFourShards(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 4)
 	r.put(400)
 	n := r.run("a")
@@ -25,6 +26,7 @@ func TestOneWorkerWarehousesFourShards(t *testing.T) {
 // Scaling out and in, in order: nothing is replayed, so nothing is ever adopted. Seen to fail without the drain, and with
 // a release before it.
 func TestWorkersJoinAndLeaveWithoutReplay(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 4)
 	r.flush = time.Hour // only hand-overs write
 	a := r.run("a")
@@ -50,6 +52,7 @@ func TestWorkersJoinAndLeaveWithoutReplay(t *testing.T) {
 // A shard's range of sequence numbers includes its start, and kinesalite gives it to the first record that comes in the
 // second of a split. Seen to fail when the chain began after StartingSequenceNumber.
 func TestFirstRecordMayCarryTheShardsStartingSequenceNumber(t *testing.T) {
+	t.Parallel()
 	r := newRig(t, 1)
 	r.put(3)
 	first := strings.Split(strings.SplitN(r.ledger.String(), "\n", 2)[0], ",")[2]

@@ -10,10 +10,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"example.com/callevents/shared/startup"
 )
 
-// applicationKey is the ShardID of the application's row. Kinesis shard IDs never begin with "_".
-const applicationKey = "_application"
+// Keys of rows that are no leases. Kinesis shard IDs never begin with "_".
+const (
+	applicationKey = "_application"
+	probeKey       = "_preflight" // is never written
+)
 
 const (
 	attrInitialPosition = "InitialPosition"
@@ -42,15 +47,26 @@ func (a Application) Start() time.Time {
 	return at
 }
 
-// Application returns what is pinned. It is valid after [DynamoDB.Create].
+// Application returns what is pinned. It is valid after [DynamoDB.Prepare] or [DynamoDB.Create].
 func (t *DynamoDB) Application() Application { return t.application }
 
-// pin writes what is not pinned yet, and reads what is.
+// pinned reads what is pinned. All of it is zero if nothing is.
+func (t *DynamoDB) pinned(ctx context.Context) (Application, error) {
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: key(applicationKey), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return Application{}, t.explain("read", "GetItem", err)
+	}
+	return decodeApplication(out.Item), nil
+}
+
+// pin writes what is not pinned yet, and reads what is. The stream is the condition of the write: a start on another
+// stream must not add its location to this application, which would find foreign links there at its next start.
 func (t *DynamoDB) pin(ctx context.Context) error {
 	want := t.application
 	out, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: key(applicationKey), ReturnValues: types.ReturnValueAllNew,
-		UpdateExpression: aws.String("SET #p = if_not_exists(#p, :p), #s = if_not_exists(#s, :s) ADD #l :l"),
+		ConditionExpression: aws.String("attribute_not_exists(#s) OR #s = :s"),
+		UpdateExpression:    aws.String("SET #p = if_not_exists(#p, :p), #s = :s ADD #l :l"),
 		ExpressionAttributeNames: map[string]string{
 			"#p": attrInitialPosition, "#s": attrStream, "#l": attrLocations},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
@@ -58,26 +74,50 @@ func (t *DynamoDB) pin(ctx context.Context) error {
 			":s": &types.AttributeValueMemberS{Value: want.Stream},
 			":l": &types.AttributeValueMemberSS{Value: want.Locations}},
 	})
+	var condition *types.ConditionalCheckFailedException
+	if errors.As(err, &condition) {
+		return t.otherStream(ctx)
+	}
 	if err != nil {
-		return wrap("pin", applicationKey, err)
+		return t.explain("write", "UpdateItem", err)
 	}
-	pinned := Application{}
-	if v, ok := out.Attributes[attrInitialPosition].(*types.AttributeValueMemberS); ok {
-		pinned.InitialPosition = v.Value
+	t.application = decodeApplication(out.Attributes)
+	return nil
+}
+
+// otherStream says which stream is pinned after the condition of a pin did not hold.
+func (t *DynamoDB) otherStream(ctx context.Context) error {
+	pinned, err := t.pinned(ctx)
+	if err == nil {
+		err = t.checkStream(pinned)
 	}
-	if v, ok := out.Attributes[attrStream].(*types.AttributeValueMemberS); ok {
-		pinned.Stream = v.Value
+	if err == nil {
+		err = startup.NotYet("somebody changes row %s of lease table %s", applicationKey, t.name)
 	}
-	if v, ok := out.Attributes[attrLocations].(*types.AttributeValueMemberSS); ok {
-		pinned.Locations = slices.Sorted(slices.Values(v.Value))
-	}
-	if pinned.Stream != want.Stream {
+	return err
+}
+
+// checkStream returns [ErrOtherStream] if another stream is pinned than the one of this start.
+func (t *DynamoDB) checkStream(pinned Application) error {
+	if want := t.application.Stream; pinned.Stream != "" && pinned.Stream != want {
 		return fmt.Errorf("%w: table %s belongs to %s, this stream is %s; its checkpoints mean nothing here: "+
 			"start under another --app, or delete the table to read this stream from the initial position",
-			ErrOtherStream, t.name, pinned.Stream, want.Stream)
+			ErrOtherStream, t.name, pinned.Stream, want)
 	}
-	t.application = pinned
 	return nil
+}
+
+func decodeApplication(item map[string]types.AttributeValue) (a Application) {
+	if v, ok := item[attrInitialPosition].(*types.AttributeValueMemberS); ok {
+		a.InitialPosition = v.Value
+	}
+	if v, ok := item[attrStream].(*types.AttributeValueMemberS); ok {
+		a.Stream = v.Value
+	}
+	if v, ok := item[attrLocations].(*types.AttributeValueMemberSS); ok {
+		a.Locations = slices.Sorted(slices.Values(v.Value))
+	}
+	return a
 }
 
 // ErrOtherStream means that the stream was deleted and created again under the same name, or that two streams

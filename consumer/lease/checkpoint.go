@@ -7,15 +7,21 @@ import (
 	"example.com/callevents/shared/sequence"
 )
 
-// Position returns the checkpoint as of the last write, where reading starts; zero if there is none yet. day is the UTC
-// day of the newest link at the checkpoint, 2006-01-02.
-func (l *Lease) Position() (at sequence.Number, day string, err error) {
-	row := l.Row()
-	at, err = parseCheckpoint(row.Checkpoint)
-	return at, row.CheckpointDay, err
+// Position is [Row.Position] as of the last write.
+func (l *Lease) Position() (at sequence.Number, day string, err error) { return l.Row().Position() }
+
+// Position returns the checkpoint, where reading starts; zero if there is none yet. day is the UTC day of the link after
+// the checkpoint, 2006-01-02. It is empty if it was not stored together with this checkpoint: a person changed the
+// checkpoint, or an older version wrote the row. Then nobody knows whether a link ends there.
+func (r Row) Position() (at sequence.Number, day string, err error) {
+	at, err = parseCheckpoint(r.Checkpoint)
+	if r.DayOfCheckpoint == r.Checkpoint && !at.IsZero() {
+		return at, r.CheckpointDay, err
+	}
+	return at, "", err
 }
 
-// Checkpoint stores at, with the day of the newest link, and renews the lease. A checkpoint that is not ahead of the
+// Checkpoint stores at, with the day of the link after it, and renews the lease. A checkpoint that is not ahead of the
 // stored one is ignored, and nothing follows [ShardEnd]. [ErrLost] means that what the shard has buffered must be
 // discarded. Any other error means that the outcome stayed unknown until ctx ended or the trust window closed.
 func (l *Lease) Checkpoint(ctx context.Context, at sequence.Number, day string) error {
@@ -35,7 +41,7 @@ func (l *Lease) store(ctx context.Context, checkpoint, day string) error {
 		return err
 	}
 	for {
-		err := l.write(ctx, Set{attrCheckpoint: checkpoint, attrDay: day})
+		err := l.write(ctx, Set{attrCheckpoint: checkpoint, attrDay: day, attrDayOf: checkpoint})
 		if err == nil || errors.Is(err, ErrLost) || !l.pause(ctx) {
 			return err
 		}

@@ -36,7 +36,7 @@ func (c *cleaner) deletable(s *sightings, held holding, shards []Shard, listed, 
 		case key == workerPrefix+c.cfg.WorkerID || isListed[key] || owned || held.has(key):
 			delete(c.absent, key)
 		case strings.HasPrefix(key, workerPrefix):
-			if now.Sub(o.since) > grace {
+			if now.Sub(o.since) > 2*o.row.lifetime(c.cfg.Duration) {
 				rows = append(rows, o.row)
 			}
 		case c.absent[key].IsZero():

@@ -47,9 +47,12 @@ func newCluster(t testing.TB, n int) *cluster {
 }
 
 // start adds a worker, which runs until it is stopped or killed.
-func (c *cluster) start(id string) *testWorker {
+func (c *cluster) start(id string) *testWorker { return c.startWith(id, c.lease.Duration) }
+
+// startWith is start with a lease duration of its own.
+func (c *cluster) startWith(id string, duration time.Duration) *testWorker {
 	cfg := c.lease
-	cfg.WorkerID = id
+	cfg.WorkerID, cfg.Duration = id, duration
 	log := logrus.New()
 	log.SetOutput(c.logs)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -59,7 +59,8 @@
 // # Time
 //
 // A worker dates a row when it sees a new counter in it: after the read, on its own monotonic clock. If the counter
-// stays the same for the lease duration, the lease has expired for that worker. The owner relies on the lease for nine
+// stays the same for the lease duration, the lease has expired for that worker. The owner's own lease duration counts: it
+// stands in the row, so workers with different durations live together. The owner relies on the lease for nine
 // tenths of that duration, counted from *before* its last successful write. So it stops before any other worker starts.
 // If the owner cannot tell which of its calls was applied, it counts from before the first of them. It does not rely on
 // a lease that it is releasing.

@@ -5,19 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-
-	"example.com/callevents/shared/wait"
-)
-
-// Bounds of the wait for a new table to become ACTIVE, which takes some 10 s on AWS.
-const (
-	tableWait = 2 * time.Minute
-	tablePoll = 250 * time.Millisecond
 )
 
 // DynamoDB is the [Table] of one application in Amazon DynamoDB, billed on demand.
@@ -28,52 +19,10 @@ type DynamoDB struct {
 }
 
 // NewDynamoDB returns the table called name. pin is what the first start of the application records for all
-// later ones. Nothing is read or written before [DynamoDB.Create].
+// later ones. Nothing is read or written before
+// [DynamoDB.Check].
 func NewDynamoDB(client *dynamodb.Client, name string, pin Application) *DynamoDB {
 	return &DynamoDB{client: client, name: name, application: pin}
-}
-
-// Create implements [Table]. It creates the table only if DynamoDB says that there is none; every other error of
-// DescribeTable is returned. If the table is being deleted, Create waits for that and makes it again.
-func (t *DynamoDB) Create(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, tableWait)
-	defer cancel()
-	for {
-		described, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
-		var missing *types.ResourceNotFoundException
-		switch {
-		case errors.As(err, &missing):
-			err = t.createTable(ctx)
-		case err == nil && !keyedByShard(described.Table):
-			err = fmt.Errorf("table %s is not a lease table: its key is not %s; choose another --app", t.name, attrShardID)
-		case err == nil && described.Table.TableStatus == types.TableStatusActive:
-			return t.pin(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("lease table %s: %w", t.name, err)
-		}
-		if err := wait.For(ctx, tablePoll); err != nil {
-			return fmt.Errorf("lease table %s: not ready: %w", t.name, err)
-		}
-	}
-}
-
-func (t *DynamoDB) createTable(ctx context.Context) error {
-	_, err := t.client.CreateTable(ctx, &dynamodb.CreateTableInput{
-		TableName:            &t.name,
-		BillingMode:          types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(attrShardID), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(attrShardID), KeyType: types.KeyTypeHash}},
-	})
-	var another *types.ResourceInUseException // another worker was first
-	if err != nil && !errors.As(err, &another) {
-		return fmt.Errorf("create: %w", err)
-	}
-	return nil
-}
-
-func keyedByShard(table *types.TableDescription) bool {
-	return len(table.KeySchema) == 1 && aws.ToString(table.KeySchema[0].AttributeName) == attrShardID
 }
 
 // Rows implements [Table] by one consistent Scan, of as many calls as it takes.
@@ -181,8 +130,9 @@ func decode(item map[string]types.AttributeValue) Row {
 		}
 		return ""
 	}
-	row := Row{ShardID: text(attrShardID), Owner: text(attrOwner), Checkpoint: text(attrCheckpoint), CheckpointDay: text(attrDay),
-		ParentShardID: text(attrParent), Claim: text(attrClaim), Timeout: text(attrTimeout)}
+	row := Row{ShardID: text(attrShardID), Owner: text(attrOwner), Checkpoint: text(attrCheckpoint),
+		CheckpointDay: text(attrDay), DayOfCheckpoint: text(attrDayOf),
+		ParentShardID: text(attrParent), Claim: text(attrClaim), Timeout: text(attrTimeout), Duration: text(attrDuration)}
 	if v, ok := item[attrCounter].(*types.AttributeValueMemberN); ok {
 		row.Counter, _ = strconv.ParseInt(v.Value, 10, 64)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/shared/sequence"
+	"example.com/callevents/shared/testenv"
 )
 
 var errThrottled = errors.New("throttled")
@@ -111,7 +112,7 @@ var simulationSeed = flag.Uint64("simulation.seed", 0, "seed of the faults in Te
 // a trust window of two lease durations, and when balanced workers still claim.
 func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 	shards, workers, killed, joined := 1000, 100, 30, 50
-	if testing.Short() || raceEnabled {
+	if !testenv.Long() || raceEnabled {
 		shards, workers, killed, joined = 200, 20, 6, 10
 	}
 	seed := cmp.Or(*simulationSeed, rand.Uint64())

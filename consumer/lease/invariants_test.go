@@ -43,8 +43,11 @@ func (c *cluster) checkTrust() {
 // trusts reports whether the lease is inside its trust window. No window may reach further than counted from the last
 // write that was applied, since that is when other workers begin to count.
 func (c *cluster) trusts(l *lease.Lease) bool {
-	deadline := l.Deadline()
-	if latest := c.table.applied(l.Row()).Add(c.lease.Duration * 9 / 10); deadline.After(latest) {
+	deadline, duration := l.Deadline(), c.lease.Duration
+	if own, err := time.ParseDuration(l.Row().Duration); err == nil {
+		duration = own
+	}
+	if latest := c.table.applied(l.Row()).Add(duration * 9 / 10); deadline.After(latest) {
 		c.report(fmt.Sprintf("%s: trusted until %v, %v too long", l.ShardID(), deadline, deadline.Sub(latest)))
 	}
 	return time.Now().Before(deadline)

@@ -121,7 +121,7 @@ func (m *Manager) Acquire(ctx context.Context, shardID string) (*Lease, error) {
 	if !wanted {
 		return nil, ErrNotWanted
 	}
-	set := Set{attrOwner: m.cfg.WorkerID, attrTimeout: m.cfg.timeoutText(), attrClaim: ""}
+	set := Set{attrOwner: m.cfg.WorkerID, attrTimeout: m.cfg.timeoutText(), attrDuration: m.cfg.Duration.String(), attrClaim: ""}
 	if parent := firstParent(m.shards, shardID); parent != "" {
 		set[attrParent] = parent
 	}

@@ -29,7 +29,7 @@ func (p *presence) show(ctx context.Context, seen time.Time) error {
 	if p.row.Exists() && time.Since(seen) < p.cfg.renewEvery() {
 		return nil
 	}
-	row, err := p.table.Update(ctx, p.row, Set{attrTimeout: p.cfg.timeoutText()})
+	row, err := p.table.Update(ctx, p.row, Set{attrTimeout: p.cfg.timeoutText(), attrDuration: p.cfg.Duration.String()})
 	if errors.Is(err, ErrRefused) { // an earlier write was applied after all, or somebody deleted the row
 		row, err = p.table.Row(ctx, p.key())
 	}

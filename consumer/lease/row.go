@@ -9,28 +9,33 @@ import (
 // ShardEnd is the checkpoint of a shard that was read to its end. It is terminal.
 const ShardEnd = "SHARD_END"
 
-// The table's attributes. The first six carry vmware-go-kcl-v2's names, so that its tables keep working.
+// The table's attributes. They carry vmware-go-kcl-v2's names where it has them, so that its tables keep working.
 const (
 	attrShardID    = "ShardID"
 	attrOwner      = "AssignedTo"
+	attrDuration   = "LeaseDuration"
 	attrTimeout    = "LeaseTimeout"
 	attrCheckpoint = "Checkpoint"
 	attrParent     = "ParentShardId"
 	attrClaim      = "ClaimRequest"
 	attrCounter    = "LeaseCounter"
 	attrDay        = "CheckpointDay"
+	attrDayOf      = "DayOfCheckpoint"
 )
 
 // Row is one row as it was read. The zero value of any field but ShardID means that the attribute is absent.
 type Row struct {
 	ShardID       string
 	Owner         string // worker that holds the lease; "": free at once
+	Duration      string // lease duration of the worker that acquired the lease last, such as 10s
 	Counter       int64  // grows by one with every write but claims; 0: absent, or written by the stock library
 	Checkpoint    string // decimal sequence number, [ShardEnd], or "" before the first checkpoint
-	CheckpointDay string // UTC day of the newest link at the checkpoint, 2006-01-02
-	ParentShardID string
-	Claim         string // worker that waits for this lease
-	Timeout       string // for people, and as the version of a row that the stock library wrote
+	CheckpointDay string // UTC day of the link after the checkpoint, 2006-01-02
+	// The checkpoint that CheckpointDay was stored with. If it is another one, somebody has changed the checkpoint.
+	DayOfCheckpoint string
+	ParentShardID   string
+	Claim           string // worker that waits for this lease
+	Timeout         string // for people, and as the version of a row that the stock library wrote
 }
 
 // Exists reports whether the row was in the table when it was read.
@@ -57,7 +62,8 @@ type Set map[string]string
 // apply returns r as the write leaves it.
 func (s Set) apply(r Row) Row {
 	fields := map[string]*string{attrOwner: &r.Owner, attrTimeout: &r.Timeout, attrCheckpoint: &r.Checkpoint,
-		attrParent: &r.ParentShardID, attrClaim: &r.Claim, attrDay: &r.CheckpointDay}
+		attrParent: &r.ParentShardID, attrClaim: &r.Claim, attrDay: &r.CheckpointDay, attrDayOf: &r.DayOfCheckpoint,
+		attrDuration: &r.Duration}
 	for name, value := range s {
 		*fields[name] = value
 	}

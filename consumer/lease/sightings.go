@@ -42,9 +42,19 @@ func (s *sightings) row(key string) Row {
 // finished reports whether the shard was seen to be read to its end.
 func (s *sightings) finished(shardID string) bool { return s.rows[shardID].row.Finished() }
 
-// expired reports whether nobody has written the row for the lease duration: its owner is not respected any more.
+// expired reports whether nobody has written the row for its owner's lease duration: the owner is not respected any more.
 func (s *sightings) expired(key string, now time.Time) bool {
-	return now.Sub(s.rows[key].since) >= s.cfg.Duration
+	o := s.rows[key]
+	return now.Sub(o.since) >= o.row.lifetime(s.cfg.Duration)
+}
+
+// lifetime is how long the row's worker is respected after its last write: as long as that worker relies on it. A worker
+// that does not say, of a former version or of the stock library, is respected for as long as it would respect us.
+func (r Row) lifetime(ours time.Duration) time.Duration {
+	if d, err := time.ParseDuration(r.Duration); err == nil && d > 0 {
+		return d
+	}
+	return ours
 }
 
 // wrote notes a row that this worker has just written.
@@ -104,7 +114,7 @@ func (s *sightings) observeAbsent(key string, o sighting, held bool, now time.Ti
 			o.deleted, o.since = true, now
 			o.row.Owner = cmp.Or(o.row.Owner, "unknown")
 		}
-		if now.Sub(o.since) < s.cfg.Duration {
+		if now.Sub(o.since) < o.row.lifetime(s.cfg.Duration) {
 			s.rows[key] = o
 		}
 	}

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/shared/testenv"
-	"example.com/callevents/shared/testenv/faults"
 )
 
 // The contract of lease.Table, for the table in memory that the simulations use and for DynamoDB. Seen to fail
@@ -49,8 +46,8 @@ func testWrites(t *testing.T, ctx context.Context, table lease.Table) {
 	if err != nil || absent.Exists() || absent.ShardID != "s1" {
 		t.Fatalf("absent row: %+v, %v", absent, err)
 	}
-	first, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "a", "ParentShardId": "s0", "LeaseTimeout": "soon"})
-	if err != nil || first.Counter != 1 || first.Owner != "a" || first.ParentShardID != "s0" {
+	first, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "a", "ParentShardId": "s0", "LeaseTimeout": "soon", "LeaseDuration": "10s"})
+	if err != nil || first.Counter != 1 || first.Owner != "a" || first.ParentShardID != "s0" || first.Duration != "10s" {
 		t.Fatalf("acquire an absent row: %+v, %v", first, err)
 	}
 	if _, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "b"}); !errors.Is(err, lease.ErrRefused) {
@@ -142,61 +139,5 @@ func TestTableIsBilledOnDemand(t *testing.T) {
 	out, err := client.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
 	if err != nil || out.Table.BillingModeSummary == nil || out.Table.BillingModeSummary.BillingMode != types.BillingModePayPerRequest {
 		t.Errorf("table %+v, %v", out, err)
-	}
-}
-
-// Seen to fail when any error of DescribeTable leads to a creation.
-func TestTableThatCannotBeDescribedIsNotCreated(t *testing.T) {
-	proxy, err := faults.Listen(testenv.DynamoDB(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer proxy.Close()
-	proxy.Add(faults.Rule{Operation: "DescribeTable", Times: 3, Fault: faults.JSONError(500, "InternalServerError")}) // all tries
-	table := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(proxy.URL())), testenv.Name(t, "leases"), lease.Application{
-		InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"bucket/prefix/"}})
-	if err := table.Create(t.Context()); err == nil || proxy.Counts()["CreateTable"] != 0 {
-		t.Errorf("%v, after %v", err, proxy.Counts())
-	}
-}
-
-// Seen to fail when the key is not looked at.
-func TestTableOfAnotherKindIsAnError(t *testing.T) {
-	client, name := testenv.DynamoDBClient(t), testenv.Name(t, "other")
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &name, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := newDynamoDB(t, name).Create(t.Context()); err == nil || !strings.Contains(err.Error(), "is not a lease table") {
-		t.Errorf("a table with another key passes for a lease table: %v", err)
-	}
-}
-
-// Seen to fail when a later start writes its own position, and when the stream is not compared.
-func TestInitialPositionIsPinnedByTheFirstStart(t *testing.T) {
-	name := testenv.Name(t, "pin")
-	open := func(position, stream, location string) (lease.Application, error) {
-		table := lease.NewDynamoDB(testenv.DynamoDBClient(t), name,
-			lease.Application{InitialPosition: position, Stream: stream, Locations: []string{location}})
-		err := table.Create(t.Context())
-		return table.Application(), err
-	}
-	first := time.Date(2026, 1, 31, 12, 0, 0, 5e8, time.UTC)
-	if _, err := open(first.Format(time.RFC3339Nano), "stream/1", "b/one/"); err != nil {
-		t.Fatal(err)
-	}
-	second, err := open(lease.TrimHorizon, "stream/1", "b/two/")
-	if err != nil || !second.Start().Equal(first) {
-		t.Errorf("second start: %+v, %v; want the position of the first, %v", second, err, first)
-	}
-	if len(second.Locations) != 2 {
-		t.Errorf("locations %v: want both", second.Locations)
-	}
-	if _, err := open(lease.TrimHorizon, "stream/2", "b/two/"); !errors.Is(err, lease.ErrOtherStream) {
-		t.Errorf("start on a recreated stream: %v", err)
 	}
 }

@@ -84,7 +84,7 @@ func (s *sightings) atRest(v view, p plan, held holding, now time.Time) bool {
 		return false
 	}
 	return !slices.ContainsFunc(v.leases, func(l leaseView) bool {
-		expiring := !held.has(l.shardID) && now.Sub(s.rows[l.shardID].since) > s.cfg.Duration*3/4
+		expiring := !held.has(l.shardID) && now.Sub(s.rows[l.shardID].since) > s.rows[l.shardID].row.lifetime(s.cfg.Duration)*3/4
 		return l.owner == "" || l.claim != "" || l.draining || expiring
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 )
@@ -23,23 +24,31 @@ const (
 	causeDrain   cause = "drain"
 )
 
-// Open finds where the chain goes on: behind its newest link, or behind the checkpoint if that is later (the objects
-// before a checkpoint are not needed any more). checkpoint is zero if there is none; day is stored with it. After an
-// error Open may be called again.
+// Open finds where the chain goes on: behind the checkpoint and all links that are ahead of it. day is that of the link
+// after the checkpoint. checkpoint is zero, or day empty, if nobody knows it: then the newest link is searched for, and the
+// checkpoint counts only if it is later (the objects before a checkpoint are not needed any more). After an error Open may
+// be called again.
 func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day string) error {
-	tip, ok, err := p.cfg.Store.Tip(ctx, p.shard.ID)
-	if err != nil {
-		return err
-	}
-	if ok && !checkpoint.After(tip.Last) {
-		return p.goOnAfter(ctx, tip)
-	}
 	place := warehouse.Place{Shard: p.shard.ID, Previous: checkpoint, Day: day}
+	if checkpoint.IsZero() || day == "" {
+		tip, ok, err := p.cfg.Store.Tip(ctx, p.shard.ID)
+		if err != nil {
+			return err
+		}
+		if ok && !checkpoint.After(tip.Last) {
+			return p.goOnAfter(ctx, tip)
+		}
+		place.Day = warehouse.FirstDay
+	}
 	if checkpoint.IsZero() {
 		place.Previous = p.before
 	}
-	if checkpoint.IsZero() || day == "" {
-		place.Day = warehouse.FirstDay
+	tip, ok, err := p.cfg.Store.Resume(ctx, place)
+	if err != nil {
+		return err
+	}
+	if ok {
+		return p.goOnAfter(ctx, tip)
 	}
 	p.begin(place)
 	return nil
@@ -49,6 +58,7 @@ func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day str
 func (p *Pipeline) begin(place warehouse.Place) {
 	p.repair = nil
 	clear(p.rejected)
+	p.stall.Holds(time.Time{})
 	p.batch.Begin(place)
 }
 
@@ -104,6 +114,9 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 		}
 	}
 	p.committed(link, why, time.Since(started))
+	if link.Writer != p.cfg.Store.Writer {
+		return p.follow(ctx, link)
+	}
 	p.begin(link.Next())
 	// Crash here: only the checkpoint is behind. The next owner starts at the tip.
 	return p.checkpoint(ctx, link)
@@ -118,6 +131,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
 	link := p.cfg.Store.Link(p.batch)
 	for attempt := 1; ; attempt++ {
+		p.stall.Waits(stall.S3)
 		outcome, err := p.cfg.Store.Create(ctx, p.lease.Deadline(), p.batch) // PutObject, If-None-Match: *
 		switch outcome {
 		case warehouse.Done:
@@ -129,6 +143,7 @@ func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
 			}
 			err = headErr // nil: it is gone again
 		}
+		p.stall.Failed(err)
 		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
 			return warehouse.Link{}, fmt.Errorf("commit %s: outcome unknown: %w", link.Key(), err)
 		}
@@ -141,6 +156,27 @@ func (p *Pipeline) adopt(ctx context.Context, link warehouse.Link) error {
 	p.cfg.Metrics.adopted.Inc()
 	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "writer": link.Writer, "sequence_number": link.Last,
 		"held": p.batch.Last()}).Warn("link of another writer adopted")
+	return p.follow(ctx, link)
+}
+
+// follow goes on after the newest link that follows another writer's. There may be many: they are not met one by one, at
+// a flush interval each. The store is asked until it answers.
+func (p *Pipeline) follow(ctx context.Context, link warehouse.Link) error {
+	p.stall.Waits(stall.S3)
+	tip, ok, err := p.cfg.Store.Follow(ctx, link.Next())
+	for attempt := 1; err != nil; attempt++ {
+		p.stall.Failed(err)
+		if errors.Is(err, warehouse.ErrFatal) {
+			return err
+		}
+		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
+			return fmt.Errorf("follow %s: %w", link.Key(), err)
+		}
+		tip, ok, err = p.cfg.Store.Follow(ctx, link.Next())
+	}
+	if ok {
+		link = tip
+	}
 	if err := p.goOnAfter(ctx, link); err != nil || p.repair != nil {
 		return err
 	}
@@ -165,6 +201,8 @@ func (p *Pipeline) checkpoint(ctx context.Context, link warehouse.Link) error {
 	if link.First.IsZero() {
 		return nil
 	}
+	p.stall.Waits(stall.DynamoDB)
+	defer p.stall.Waits(stall.Nothing)
 	if err := p.lease.Checkpoint(ctx, link.Last, link.NextDay); err != nil {
 		return fmt.Errorf("checkpoint %s: %w", link.Last, err)
 	}

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	_ = flag.Set("rapid.shrinktime", "1ns")  // and shorten is better at it
 	_ = flag.Set("test.parallel", "8")       // the failure matrix mostly waits
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
-		_ = f.Value.Set("2000") // TestEveryRuleIsNeeded runs more
+		_ = f.Value.Set(strconv.Itoa(histories() / 5)) // with the race detector; TestEveryRuleIsNeeded plays all without it
 	}
 	testenv.Main(m)
 }
@@ -155,7 +155,8 @@ func (w *world) tamper(arg byte) {
 	case arg%3 == 0:
 		w.row = row{}
 	case arg%3 == 1 && n > 0:
-		w.row.checkpoint, w.row.day = w.former[int(arg)%n].checkpoint, w.former[int(arg)%n].day
+		former := w.former[int(arg)%n]
+		w.row.checkpoint, w.row.day, w.row.dayOf = former.checkpoint, former.day, former.dayOf
 	default: // any sequence number that is behind, the day left alone
 		for i := len(w.stream.numbers) - 1 - int(arg)%4; i >= 0; i-- {
 			if n := w.stream.numbers[i].String(); ahead(w.row.checkpoint, n) {

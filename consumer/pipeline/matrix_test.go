@@ -17,6 +17,7 @@ import (
 
 	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
@@ -169,7 +170,7 @@ func newShard(client warehouse.Client, bucketName, writer string, l pipeline.Lea
 	}, client, warehouseMetrics, quietLog)
 	return pipeline.New(pipeline.Config{
 		Stream: "stream", FlushInterval: time.Hour, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
-	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, l)
+	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, l, stall.NewTracker(stall.After))
 }
 
 // readToEnd opens the shard, as often as it needs, and reads everything there is.

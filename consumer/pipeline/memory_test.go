@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/event"
 )
@@ -104,7 +105,7 @@ func fill(t *testing.T, format warehouse.Format) {
 							clients.all = &rounds[committed]
 						}
 					}
-				}}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber}, forgetful{})
+				}}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber}, forgetful{}, stall.NewTracker(stall.After))
 			if err := shard.Open(t.Context(), "", ""); err != nil {
 				t.Error(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -157,22 +158,36 @@ func (c *s3Client) HeadObject(ctx context.Context, in *s3.HeadObjectInput, _ ...
 
 func (c *s3Client) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	out, err := c.network.send(ctx, c.worker, "LIST "+*in.Prefix, func() (any, error) {
-		out := &s3.ListObjectsV2Output{}
-		for key := range c.bucket.objects {
-			rest, ok := strings.CutPrefix(key, *in.Prefix)
-			day, _, deeper := strings.Cut(rest, "/")
-			switch {
-			case !ok:
-			case in.Delimiter != nil && deeper:
-				out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: aws.String(*in.Prefix + day + "/")})
-			default:
-				out.Contents = append(out.Contents, types.Object{Key: &key})
-			}
-		}
-		return out, nil
+		return c.bucket.list(in), nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out.(*s3.ListObjectsV2Output), nil
+}
+
+// listedKeys is how many keys an answer lists: few, so that histories search for the last one.
+const listedKeys = 3
+
+// list lists in the order of the keys.
+func (b *bucket) list(in *s3.ListObjectsV2Input) *s3.ListObjectsV2Output {
+	out := &s3.ListObjectsV2Output{}
+	for _, key := range slices.Sorted(maps.Keys(b.objects)) {
+		rest, ok := strings.CutPrefix(key, *in.Prefix)
+		day, _, deeper := strings.Cut(rest, "/")
+		prefix := *in.Prefix + day + "/"
+		switch n := len(out.CommonPrefixes); {
+		case !ok || key <= max(aws.ToString(in.StartAfter), aws.ToString(in.ContinuationToken)):
+		case in.Delimiter != nil && deeper:
+			if n == 0 || *out.CommonPrefixes[n-1].Prefix != prefix {
+				out.CommonPrefixes = append(out.CommonPrefixes, types.CommonPrefix{Prefix: &prefix})
+			}
+		case len(out.Contents) == listedKeys:
+			out.NextContinuationToken = out.Contents[listedKeys-1].Key
+			return out
+		default:
+			out.Contents = append(out.Contents, types.Object{Key: &key})
+		}
+	}
+	return out
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/kpl"
@@ -23,6 +24,7 @@ type Pipeline struct {
 	cfg    Config
 	shard  Shard
 	lease  Lease
+	stall  *stall.Tracker // is told what is waited for
 	log    *logrus.Entry
 	before sequence.Number // where the shard starts: no record has it
 
@@ -36,9 +38,9 @@ type Pipeline struct {
 }
 
 // New returns a pipeline that is to be opened.
-func New(cfg Config, shard Shard, lease Lease) *Pipeline {
+func New(cfg Config, shard Shard, lease Lease, tracker *stall.Tracker) *Pipeline {
 	return &Pipeline{
-		cfg: cfg, shard: shard, lease: lease, before: shard.StartingSequenceNumber.Before(),
+		cfg: cfg, shard: shard, lease: lease, stall: tracker, before: shard.StartingSequenceNumber.Before(),
 		log:      cfg.Log.WithField("shard_id", shard.ID),
 		batch:    cfg.Store.NewBatch(),
 		rejected: map[transform.Reason]int{},
@@ -128,6 +130,7 @@ func (p *Pipeline) dayOf(arrived time.Time) string {
 func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	if p.batch.Empty() {
 		p.started = time.Now()
+		p.stall.Holds(aws.ToTime(record.ApproximateArrivalTimestamp))
 	}
 	p.batch.Append(at)
 	u := &p.user

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
@@ -66,7 +67,7 @@ func (b *bench) open(t *testing.T, change func(*pipeline.Config, *warehouse.Conf
 	if cfg.Metrics == nil {
 		cfg.Metrics = pipelineMetrics
 	}
-	shard := pipeline.New(cfg, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, b.lease)
+	shard := pipeline.New(cfg, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, b.lease, stall.NewTracker(stall.After))
 	if err := shard.Open(t.Context(), "", ""); err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
 )
@@ -37,6 +39,7 @@ type row struct {
 	owner      int
 	checkpoint string
 	day        string
+	dayOf      string // the checkpoint that the day was stored with, see lease.Row
 }
 
 // worker is one incarnation: a goroutine that has, or had, the lease.
@@ -74,7 +77,7 @@ func (w *worker) checkpoint(ctx context.Context, checkpoint, day string) error {
 		}
 		if ahead(checkpoint, r.checkpoint) {
 			w.world.former = append(w.world.former, *r)
-			r.checkpoint, r.day = checkpoint, day
+			r.checkpoint, r.day, r.dayOf = checkpoint, day, checkpoint
 		}
 		return nil, nil
 	})
@@ -142,7 +145,7 @@ func (w *world) acquire() *worker {
 	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
 	shard := pipeline.New(pipeline.Config{
 		FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
-	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v)
+	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v, stall.NewTracker(stall.After))
 	from := w.row
 	w.running.Go(func() {
 		defer close(v.ended)
@@ -160,8 +163,12 @@ func (w *world) acquire() *worker {
 
 // run is what consumer/kcl does with a shard.
 func (v *worker) run(ctx context.Context, shard *pipeline.Pipeline, from row) error {
+	at, day, err := lease.Row{Checkpoint: from.checkpoint, CheckpointDay: from.day, DayOfCheckpoint: from.dayOf}.Position()
+	if err != nil {
+		return err // SHARD_END
+	}
 	for {
-		err := shard.Open(ctx, sequence.Number(from.checkpoint), from.day)
+		err := shard.Open(ctx, at, day)
 		if err == nil {
 			break
 		}

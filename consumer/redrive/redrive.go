@@ -39,6 +39,7 @@ type Bucket interface {
 type Config struct {
 	Bucket       string
 	ErrorsPrefix string
+	Application  string             // whose dead letters, and those of the first version, which had no folders; empty: only these
 	Stream       string             // name of the stream that the records are put into
 	Reasons      []transform.Reason // only entries with one of these; empty: all
 	Days         []string           // only objects of these days, 2006-01-02; empty: all
@@ -72,19 +73,30 @@ func New(cfg Config, bucket Bucket, stream Stream, log logrus.FieldLogger) *Redr
 // and if the stream refuses everything for about a minute.
 func (r *Redrive) Run(ctx context.Context) (Summary, error) {
 	sum := Summary{Selected: map[transform.Reason]int{}}
-	prefixes := []string{r.ErrorsPrefix + "dt="}
-	if len(r.Days) > 0 {
-		prefixes = nil
-		for _, day := range slices.Sorted(slices.Values(r.Days)) {
-			prefixes = append(prefixes, r.ErrorsPrefix+"dt="+day+"/")
-		}
-	}
-	for _, prefix := range prefixes {
+	for _, prefix := range r.prefixes() {
 		if err := r.runPrefix(ctx, prefix, &sum); err != nil {
 			return sum, err
 		}
 	}
 	return sum, nil
+}
+
+// prefixes are those of the selected objects, in the order of their keys.
+func (r *Redrive) prefixes() (sorted []string) {
+	folders := []string{r.ErrorsPrefix}
+	if r.Application != "" {
+		folders = append(folders, warehouse.DeadLettersPrefix(r.ErrorsPrefix, r.Application))
+	}
+	for _, folder := range folders {
+		if len(r.Days) == 0 {
+			sorted = append(sorted, folder+"dt=")
+		}
+		for _, day := range r.Days {
+			sorted = append(sorted, folder+"dt="+day+"/")
+		}
+	}
+	slices.Sort(sorted)
+	return slices.Compact(sorted)
 }
 
 func (r *Redrive) runPrefix(ctx context.Context, prefix string, sum *Summary) error {

@@ -269,3 +269,29 @@ func TestARefusalForEverEnds(t *testing.T) {
 		}
 	})
 }
+
+// Each application has a folder under the errors prefix. Dead letters of the first version lie beside them.
+func TestOnlyTheApplicationsDeadLettersArePut(t *testing.T) {
+	client := newBucket(t, map[string][]warehouse.DeadLetter{
+		"dt=2026-11-23/shardId-000000000000-after-1.ndjson":       {entry(transform.NotJSON, "first")},
+		"one/dt=2026-11-23/shardId-000000000000-after-1.ndjson":   {entry(transform.NotJSON, "a")},
+		"one/dt=2026-11-24/shardId-000000000000-after-1.ndjson":   {entry(transform.NotJSON, "b")},
+		"one-b/dt=2026-11-24/shardId-000000000000-after-1.ndjson": {entry(transform.NotJSON, "another's")},
+		"all/dt=2026-11-24/shardId-000000000000-after-1.ndjson":   {entry(transform.NotJSON, "c")},
+	})
+	for _, c := range []struct {
+		cfg  redrive.Config
+		want string
+	}{
+		{redrive.Config{Application: "one"}, "first a b"},
+		{redrive.Config{Application: "all"}, "c first"}, // in the order of the keys, so that After means something
+		{redrive.Config{Application: "one", Days: []string{"2026-11-24"}}, "b"},
+		{redrive.Config{Application: "one", After: prefix + "dt=2026-11-23/shardId-000000000000-after-1.ndjson"}, "a b"},
+		{redrive.Config{Application: "all", After: prefix + "all/dt=2026-11-24/shardId-000000000000-after-1.ndjson"}, "first"},
+	} {
+		s := &stream{}
+		if _, err := run(t, client, s, c.cfg); err != nil || strings.Join(s.data(), " ") != c.want {
+			t.Errorf("%+v: put %q, want %q; %v", c.cfg, strings.Join(s.data(), " "), c.want, err)
+		}
+	}
+}

@@ -45,8 +45,10 @@ type Lease struct {
 	ShardID      string
 	LeaseCounter int64
 	Checkpoint   string        // sequence number, SHARD_END, or empty before the first
-	Behind       time.Duration // millis behind latest, as of the last page
+	Behind       time.Duration // of the last page, and the time since it was asked for
 	Records      uint64        // read since the lease was acquired
+	Uncommitted  time.Duration // age of the oldest record that was read and is not in an object; 0: there is none
+	Blocked      string        // why the shard stands still, since when and what to do; empty: it does not
 }
 
 // Object is one committed link.

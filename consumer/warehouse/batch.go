@@ -20,6 +20,7 @@ type Batch struct {
 	records     int
 	rejected    int
 	bytes       int // before compression
+	attempts    int // to create it
 
 	format      Format
 	encoder     encoder
@@ -55,7 +56,7 @@ func newBatch(format Format) *Batch {
 // Begin empties the batch, which is to become the link at place.
 func (b *Batch) Begin(place Place) {
 	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
-	b.records, b.rejected, b.bytes = 0, 0, 0
+	b.records, b.rejected, b.bytes, b.attempts = 0, 0, 0, 0
 	b.body.Reset()
 	b.deadLetters.Reset()
 	b.encoder.Reset(&b.body)
@@ -126,7 +127,7 @@ func (s *Store) Link(b *Batch) Link {
 		Format: b.format, Writer: s.Writer,
 	}
 	if l.Rejected > 0 {
-		l.DeadLetters = l.Place.Key(s.ErrorsPrefix, NDJSON)
+		l.DeadLetters = l.Place.Key(DeadLettersPrefix(s.ErrorsPrefix, s.Application), NDJSON)
 	}
 	return l
 }

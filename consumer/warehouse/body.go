@@ -34,7 +34,7 @@ func (b *body) Len() int { return b.size }
 func (b *body) Reset() { b.size = 0 }
 
 // Reader reads the body from its beginning, as often as it is sent. The body must not change meanwhile.
-func (b *body) Reader() io.ReadSeeker { return &bodyReader{body: b} }
+func (b *body) Reader() *bodyReader { return &bodyReader{body: b} }
 
 type bodyReader struct {
 	body *body
@@ -51,6 +51,9 @@ func (r *bodyReader) Read(p []byte) (int, error) {
 	r.at += n
 	return n, nil
 }
+
+// read reports whether the body was read to its end.
+func (r *bodyReader) read() bool { return r.at >= r.body.size }
 
 func (r *bodyReader) Seek(offset int64, whence int) (int64, error) {
 	at := int(offset)

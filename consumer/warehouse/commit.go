@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -22,11 +23,13 @@ const (
 	Unknown Outcome = "unknown" // created or not: only the same request again can tell
 )
 
-var errNotTrusted = errors.New("the lease was not renewed in time, no commit may start")
+// ErrNotTrusted means that no commit may start now.
+var ErrNotTrusted = errors.New("the lease was not renewed in time, no commit may start")
 
 // Create sends one request that makes the sealed batch the link at its place if, and only if, nothing is there. It is
-// sent before until, the end of the lease's trust window, or not at all. Create may be called again with the same batch,
-// and then sends the same request. The error says why the outcome is Unknown; otherwise it is nil.
+// sent before until, the end of the lease's trust window, or not at all. It may end after until: the chain needs no lease
+// to be right. Create may be called again with the same batch, and then sends the same request. The error says why the
+// outcome is Unknown; otherwise it is nil.
 func (s *Store) Create(ctx context.Context, until time.Time, b *Batch) (Outcome, error) {
 	outcome, err := s.create(ctx, until, b)
 	s.metrics.commits.WithLabelValues(string(outcome)).Inc()
@@ -36,17 +39,16 @@ func (s *Store) Create(ctx context.Context, until time.Time, b *Batch) (Outcome,
 func (s *Store) create(ctx context.Context, until time.Time, b *Batch) (Outcome, error) {
 	now, link := time.Now(), s.Link(b)
 	if !now.Before(until) {
-		return Unknown, errNotTrusted
+		return Unknown, ErrNotTrusted
 	}
-	if timeout := now.Add(s.Timeout); timeout.Before(until) {
-		until = timeout
-	}
-	ctx, cancel := context.WithDeadline(ctx, until)
+	ctx, cancel := context.WithTimeout(ctx, s.timeout(b.body.Len(), b.attempts))
 	defer cancel()
+	b.attempts++
+	body := b.body.Reader()
 	_, err := s.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket:      &link.Bucket,
 		Key:         aws.String(link.Key()),
-		Body:        b.body.Reader(),
+		Body:        body,
 		ContentType: aws.String(link.Format.contentType()),
 		Metadata:    link.metadata(),
 		IfNoneMatch: aws.String("*"),
@@ -56,8 +58,23 @@ func (s *Store) create(ctx context.Context, until time.Time, b *Batch) (Outcome,
 		return Done, nil
 	case status(err) == http.StatusPreconditionFailed:
 		return Refused, nil
+	case errors.Is(err, context.DeadlineExceeded) && !body.read():
+		return Unknown, fmt.Errorf("%w: %w", ErrSlow, err)
 	}
 	return Unknown, err
+}
+
+const (
+	requestTimeout = 15 * time.Second
+	bytesPerSecond = 256 << 10       // of the slowest line that the first attempt gets through
+	maxTransfer    = 8 * time.Minute // a loop that shows nothing for ten counts as standing
+)
+
+// timeout is the deadline of one request that sends so many bytes, after so many attempts. Each attempt has twice the
+// time of the one before for the bytes, so a slower line gets through as well.
+func (s *Store) timeout(bytes, attempts int) time.Duration {
+	transfer := time.Duration(bytes) * time.Second / bytesPerSecond
+	return s.Timeout + min(transfer<<min(attempts, 10), maxTransfer)
 }
 
 // once turns the SDK's own retries off: each outcome is ours to see.

@@ -2,9 +2,12 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,9 +20,11 @@ import (
 // DeadLetter is one rejected record, a line of a dead letter object. It has what a person needs to see what was wrong,
 // and what a redrive needs to put the record back into the stream.
 //
-// The dead letters of a link are one object, <errors-prefix>dt=<day>/<shard>-after-<previous>.ndjson: the key of
-// [Place.Key] under the errors prefix. Its format is NDJSON, also beside links in other formats. It exists if, and only
-// if, the link has Rejected > 0, and then has that many lines, in the order of the shard.
+// The dead letters of a link are one object, <errors-prefix><application>/dt=<day>/<shard>-after-<previous>.ndjson: the
+// key of [Place.Key] under the application's folder, so that applications can share an errors prefix. The first version
+// had no folder. The link's metadata has the key. The format is NDJSON, also beside links in other formats. The object
+// exists if, and only if, the link has Rejected > 0, and then has that many lines, in the order of the shard. Its metadata
+// is the link's.
 type DeadLetter struct {
 	Stream          string           `json:"stream"`
 	ShardID         string           `json:"shard_id"`
@@ -32,37 +37,112 @@ type DeadLetter struct {
 	Data            []byte           `json:"data"` // the original bytes, base64
 }
 
+// DeadLettersPrefix is what the keys of an application's dead letters begin with.
+func DeadLettersPrefix(errorsPrefix, application string) string {
+	return errorsPrefix + application + "/"
+}
+
+// DeadLettersOwner returns the application in whose folder a key under the errors prefix lies; empty if it lies where the
+// first version put all.
+func DeadLettersOwner(errorsPrefix, key string) (application string) {
+	folder, _, _ := strings.Cut(strings.TrimPrefix(key, errorsPrefix), "/")
+	if strings.HasPrefix(folder, "dt=") {
+		return ""
+	}
+	return folder
+}
+
 // PutDeadLetters stores the dead letters of a link with Rejected > 0. It repeats the request until it succeeds or ctx
 // ends. b holds them and has the link's range. Repeating the call is harmless.
 //
-// If b has all of them, they overwrite what is there. b may have fewer: retention trimmed part of the range before it
-// was read again, or another version of the program judges differently. Then b replaces nothing that another writer
-// may have stored, and a person is told.
+// They are created. If something is there, it is looked at: only dead letters of this very link are overwritten, and
+// only by all of them. b may have fewer: retention trimmed part of the range before it was read again, or another
+// version of the program judges differently. Then a person is told. [ErrFatal] means that the key is not one for the dead
+// letters of the link, or that somebody else's object is there; nothing is overwritten.
 func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
-	in := &s3.PutObjectInput{
-		Bucket:      &link.Bucket,
-		Key:         &link.DeadLetters,
-		ContentType: aws.String(NDJSON.contentType()),
-		Metadata:    link.metadata(),
+	if err := s.checkDeadLetters(link); err != nil {
+		return err
 	}
 	complete := b.first == link.First && b.last == link.Last && b.rejected == link.Rejected
-	if !complete {
-		in.IfNoneMatch = aws.String("*")
-	}
 	for attempt := 1; ; attempt++ {
-		err := s.put(ctx, in, b.deadLetters.Reader(), once)
+		err := s.putDeadLetters(ctx, link, b, complete, attempt)
 		switch {
 		case err == nil && b.rejected != link.Rejected:
 			s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
 				"sequence_number": link.Last}).Error("dead letters incomplete: retention or a change of version took the rest")
 			return nil
-		case err == nil, !complete && status(err) == http.StatusPreconditionFailed:
+		case err == nil, errors.Is(err, errThere):
 			return nil
+		case errors.Is(err, ErrFatal):
+			return err
 		}
 		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
 			return fmt.Errorf("put dead letters %s: %w", link.DeadLetters, err)
 		}
 	}
+}
+
+// errThere means that dead letters of the link are there, and those at hand are no more.
+var errThere = errors.New("the dead letters are there")
+
+// putDeadLetters is one attempt: create, and overwrite if what is there is this link's and may be less.
+func (s *Store) putDeadLetters(ctx context.Context, link Link, b *Batch, complete bool, attempt int) error {
+	in := &s3.PutObjectInput{
+		Bucket:      &link.Bucket,
+		Key:         &link.DeadLetters,
+		ContentType: aws.String(NDJSON.contentType()),
+		Metadata:    link.metadata(),
+		IfNoneMatch: aws.String("*"),
+	}
+	put := func() error {
+		ctx, cancel := context.WithTimeout(ctx, s.timeout(b.deadLetters.Len(), attempt-1))
+		defer cancel()
+		in.Body = b.deadLetters.Reader()
+		_, err := s.client.PutObject(ctx, in, once)
+		return err
+	}
+	err := put()
+	if status(err) != http.StatusPreconditionFailed {
+		return err
+	}
+	there, err := s.headDeadLetters(ctx, link)
+	switch {
+	case status(err) == http.StatusForbidden:
+		return s.forbidden(link.Bucket, link.DeadLetters, err)
+	case err != nil:
+		return err
+	case !isDeadLetters(there, link):
+		return fmt.Errorf("%w: s3://%s/%s is not the dead letters of %s: nothing was overwritten; move it away, or choose "+
+			"another --errors-prefix", ErrForeign, link.Bucket, link.DeadLetters, link.Key())
+	case !complete:
+		return errThere
+	}
+	in.IfNoneMatch = nil
+	return put()
+}
+
+// isDeadLetters reports whether the metadata is that of the link's dead letters. A link has the same metadata, but for
+// the key: it never names its own.
+func isDeadLetters(metadata map[string]string, link Link) bool {
+	p := metadataParser{values: metadata}
+	return p.text("dead-letters") == link.DeadLetters && p.text("application") == link.Application && p.text("stream") == link.Stream &&
+		p.text("shard") == link.Shard && p.text("previous") == link.Previous.String() && p.err == nil
+}
+
+// checkDeadLetters reports a key that is not one for the dead letters of the link. It comes from the link's metadata, which
+// somebody else may have written. Its errors prefix need not be the present one, but no link may be able to lie there.
+func (s *Store) checkDeadLetters(link Link) error {
+	prefix, ok := strings.CutSuffix(link.DeadLetters, link.Place.Key("", NDJSON))
+	ok = ok && strings.HasSuffix(prefix, "/")
+	for _, at := range slices.Concat(s.Locations, []Location{s.Location, link.Location}) {
+		_, _, err := ParseKey(at.Prefix, link.DeadLetters)
+		ok = ok && (err != nil || at.Bucket != link.Bucket)
+	}
+	if !ok {
+		return fmt.Errorf("%w: s3://%s/%s: its metadata names %q for its dead letters, which is no place for them: nothing was "+
+			"written; move the object away", ErrNoLink, link.Bucket, link.Key(), link.DeadLetters)
+	}
+	return nil
 }
 
 func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body io.ReadSeeker, opts ...func(*s3.Options)) error {
@@ -79,16 +159,18 @@ func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error)
 	if link.Rejected == 0 {
 		return false, nil
 	}
+	if err := s.checkDeadLetters(link); err != nil {
+		return false, err
+	}
 	for attempt := 1; ; attempt++ {
-		err := s.headDeadLetters(ctx, link)
-		switch status(err) {
-		case http.StatusNotFound:
+		there, err := s.headDeadLetters(ctx, link)
+		switch {
+		case status(err) == http.StatusNotFound:
 			return true, nil
-		case http.StatusForbidden:
+		case status(err) == http.StatusForbidden:
 			return false, s.forbidden(link.Bucket, link.DeadLetters, err)
-		}
-		if err == nil {
-			return false, nil
+		case err == nil: // if they are somebody else's, the attempt to store ours says so
+			return !isDeadLetters(there, link), nil
 		}
 		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
 			return false, fmt.Errorf("head dead letters %s: %w", link.DeadLetters, err)
@@ -96,9 +178,12 @@ func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error)
 	}
 }
 
-func (s *Store) headDeadLetters(ctx context.Context, link Link) error {
+func (s *Store) headDeadLetters(ctx context.Context, link Link) (metadata map[string]string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	_, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &link.Bucket, Key: &link.DeadLetters})
-	return err
+	out, err := s.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &link.Bucket, Key: &link.DeadLetters})
+	if err != nil {
+		return nil, err
+	}
+	return out.Metadata, nil
 }

@@ -2,9 +2,14 @@ package warehouse_test
 
 import (
 	"encoding/json"
+	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
@@ -50,7 +55,7 @@ func TestDeadLettersAreWhatAPersonNeeds(t *testing.T) {
 		if missing, err := s.DeadLettersMissing(ctx, link); err != nil || missing {
 			t.Fatalf("missing: %v, %v", missing, err)
 		}
-		if want := "errors/dt=" + day + "/" + shard + "-after-" + sequence.Number("100").Padded() + ".ndjson"; link.DeadLetters != want {
+		if want := "errors/app/dt=" + day + "/" + shard + "-after-" + sequence.Number("100").Padded() + ".ndjson"; link.DeadLetters != want {
 			t.Errorf("key %s, want %s", link.DeadLetters, want)
 		}
 		lines := strings.Split(strings.TrimSpace(srv.read(t, link.DeadLetters)), "\n")
@@ -92,15 +97,101 @@ func TestIncompleteDeadLettersAreReportedAndReplaceNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		link.DeadLetters, log.Entries = "errors/all", nil
+		link.DeadLetters, log.Entries = place("100").Key("former/", warehouse.NDJSON), nil
 		put(all, 2)
 		if e := log.LastEntry(); e != nil {
 			t.Errorf("a person was told of nothing: %s", e.Message)
 		}
-		link.DeadLetters = place("100").Key("errors/", warehouse.NDJSON)
+		link.DeadLetters = place("100").Key("errors/app/", warehouse.NDJSON)
 		var letter warehouse.DeadLetter
 		if err := json.Unmarshal([]byte(strings.SplitN(srv.read(t, link.DeadLetters), "\n", 2)[0]), &letter); err != nil || letter.SequenceNumber != "101" {
 			t.Errorf("%+v, %v", letter, err)
 		}
 	})
+}
+
+// Two applications may have the default errors prefix and equal shards. Seen to overwrite each other's dead letters.
+func TestApplicationsShareAnErrorsPrefix(t *testing.T) {
+	srv := fakeS3(t)
+	ctx := within(t, 10*time.Second)
+	var links []warehouse.Link
+	for i, app := range []string{"one", "two"} {
+		s, _ := srv.store(srv.client, func(c *warehouse.Config) { c.Application, c.Prefix = app, app+"/" })
+		b := rejecting(t, s, []sequence.Number{"101", "102"}[:i+1]...)
+		link, err := commit(ctx, s, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.PutDeadLetters(ctx, link, b); err != nil {
+			t.Fatal(err)
+		}
+		links = append(links, link)
+	}
+	for i, l := range links {
+		if n := strings.Count(srv.read(t, l.DeadLetters), "\n"); n != i+1 {
+			t.Errorf("%s has %d dead letters, want %d", l.DeadLetters, n, i+1)
+		}
+	}
+}
+
+// Seen to overwrite all of them.
+func TestDeadLettersOfOthersAreNotOverwritten(t *testing.T) {
+	eachServer(t, func(t *testing.T, srv server) {
+		ctx := within(t, 10*time.Second)
+		s, _ := srv.store(srv.client, nil)
+		b := rejecting(t, s, "101")
+		link, err := commit(ctx, s, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours, err := srv.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &srv.bucket, Key: aws.String(link.Key())})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, change := range map[string]string{"no metadata": "", "application": "another", "stream": "another", "shard": "another",
+			"previous": "99", "dead-letters": "errors/app/another"} {
+			metadata := maps.Clone(ours.Metadata)
+			if metadata[name] = change; change == "" {
+				metadata = nil
+			}
+			_, err := srv.client.PutObject(ctx, &s3.PutObjectInput{Bucket: &srv.bucket, Key: &link.DeadLetters, Metadata: metadata, Body: strings.NewReader("theirs")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if missing, err := s.DeadLettersMissing(ctx, link); err != nil || !missing {
+				t.Errorf("%s: missing %t, %v", name, missing, err)
+			}
+			err = s.PutDeadLetters(ctx, link, b)
+			if !errors.Is(err, warehouse.ErrFatal) || !strings.Contains(err.Error(), "move it away") || srv.read(t, link.DeadLetters) != "theirs" {
+				t.Errorf("%s: %v, and there is %q", name, err, srv.read(t, link.DeadLetters))
+			}
+		}
+	})
+}
+
+// Seen to write to every one of these keys.
+func TestALinkCannotNameAnotherKey(t *testing.T) {
+	m := newMemory()
+	s := memoryStore(m, func(c *warehouse.Config) {
+		c.Locations = []warehouse.Location{{Bucket: "b", Prefix: "former/"}, {Bucket: "another", Prefix: "errors/"}}
+	})
+	b := rejecting(t, s, "101")
+	link := s.Link(b)
+	for _, key := range []string{"", "x", "errors/app/x", link.Key(), place("99").Key("errors/app/", warehouse.NDJSON),
+		place("100").Key("errors/app/", warehouse.Parquet), place("100").Key("", warehouse.NDJSON), place("100").Key("former/", warehouse.NDJSON),
+		place("100").Key("errors/app/", warehouse.NDJSON) + "/x", place("100").Key("errors", warehouse.NDJSON)} {
+		link.DeadLetters = key
+		_, missing := s.DeadLettersMissing(t.Context(), link)
+		if err := s.PutDeadLetters(t.Context(), link, b); !errors.Is(err, warehouse.ErrFatal) || !errors.Is(missing, warehouse.ErrFatal) || len(m.requests) > 0 {
+			t.Errorf("%q: %v, %v, and %v", key, missing, err, m.requests)
+		}
+	}
+	for _, key := range []string{place("100").Key("errors/", warehouse.NDJSON), place("100").Key("former/errors/", warehouse.NDJSON)} {
+		link.DeadLetters = key // as the first version or a former run wrote them
+		for range 2 {
+			if err := s.PutDeadLetters(t.Context(), link, b); err != nil {
+				t.Errorf("%q: %v", key, err)
+			}
+		}
+	}
 }

@@ -19,14 +19,19 @@
 // first record, a trim at the edge of a day would make two places of one.
 //
 // The rules:
-//  1. A commit is one conditional PutObject. It starts inside the lease's trust window and has a deadline.
+//  1. A commit is one conditional PutObject. It starts inside the lease's trust window. It has a deadline of its own, which
+//     grows with the size and may be after the window: a request that ends late is created or refused like any other.
 //  2. 200 is done. 412 is refused: read the metadata of the link that is there, and adopt it. Anything else is
 //     unknown: send the same request again, and nothing else before it is answered. [ErrFatal] ends the process: the
 //     object is no link of this shard, application and stream, or a 403 does not tell absent from present.
 //  3. Link, then its dead letters, then the checkpoint. Nothing follows a link before its dead letters are stored. So
-//     they can be missing at the tip only; the writer that finds such a tip restores them from the stream.
-//  4. A shard is resumed behind its newest link or its checkpoint, the later of the two. A checkpoint that is old,
-//     rewound by hand or lost with its table costs a few requests.
+//     they can be missing at the tip only; the writer that finds such a tip restores them from the stream. They overwrite
+//     nothing but dead letters of the same link.
+//  4. A shard is resumed behind its newest link or its checkpoint, the later of the two. The place behind a checkpoint is
+//     known, if the day that was stored with it is there: links are looked for from that place on, in all formats, and
+//     followed to the end ([Store.Resume]). Otherwise the newest link is searched for ([Store.Tip]): the checkpoint was
+//     lost with its table, or changed by hand. In both cases wherever the application has written and nobody has forgotten.
+//     A writer that adopts a link follows the chain to its end before it reads on.
 //  5. A batch ends when the next record arrived on a later day. Its link says so, and the place behind it is on that
 //     day. If the batch is empty at that moment, a link without records is committed. A batch of rejected records alone
 //     is a link of zero lines.
@@ -39,8 +44,8 @@
 //
 //	we die                               what is there                 who repairs it
 //	before PutObject                     nothing                       the next owner reads the records again
-//	during PutObject                     the link or nothing           the next owner finds it by listing, or, if it
-//	                                                                   appears later, by the 412 to its own commit
+//	during PutObject                     the link or nothing           the next owner finds it behind the checkpoint, or, if
+//	                                                                   it appears later, by the 412 to its own commit
 //	after the link, rejected = 0         link; checkpoint behind       next owner: resumes at the tip
 //	after the link, rejected > 0         link without dead letters     next owner: reads the link's range again and
 //	                                                                   stores the rejected records, before going on
@@ -48,14 +53,16 @@
 //	after the checkpoint                 everything                    nobody needs to
 //	never, but paused before PutObject   nothing, or the next owner's  ourselves: the trust window is over; a request
 //	                                     link at our place             under way is refused by S3
-//	paused before the dead letters       the next owner restored them  ourselves: we store the same bytes again
+//	our lease is lost during PutObject   the same as after we died     the same; our request is given up
+//	paused before the dead letters       the next owner restored them  ourselves: we find them, and store the same bytes
 //	paused before the checkpoint         a checkpoint further on       the fenced write refuses ours
 //
 // # What it does not cover
 //
 // Objects ahead of the checkpoint that somebody deletes, moves or overwrites. A change of the location or format while
-// a request of a former run is still under way: stop all instances first, then start with the new one. Stores without
-// conditional writes, which rule 7 refuses.
+// a request of a former run is still under way: stop all instances first, then start with the new one. A former location
+// that a person gave up, or that denies access, while it holds links ahead of a checkpoint. Stores without conditional
+// writes, which rule 7 refuses.
 //
 // The package reads no stream, owns no lease and starts no goroutine.
 package warehouse

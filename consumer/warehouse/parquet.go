@@ -6,13 +6,16 @@ import (
 	"strconv"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/tidwall/gjson"
+
+	"example.com/callevents/shared/event"
 )
 
 // row is the schema of Parquet objects: the event, with the types that its strings spell. The groups are those of the
-// JSON, so that a query says the same for both formats ("user".user_id). A value that is no such type, or that has no
-// column, goes to unknown_fields, where it stands as it came; nothing is lost but the difference between null and
-// absent, and between 5 and "5".
+// JSON, so a query names a field alike in both formats ("user".user_id). A value without a column, or of another type
+// than its column, stands in unknown_fields as it came. Nothing is lost but the difference between null and absent, and
+// between 5 and "5".
 type row struct {
 	Event struct {
 		Property struct {
@@ -92,7 +95,7 @@ const unknownFields = "unknown_fields"
 type column struct {
 	index    int
 	optional int // definition level of a value
-	node     parquet.Node
+	convert  conversion
 	members  map[string]*column
 }
 
@@ -108,61 +111,96 @@ func columnsOf(schema *parquet.Schema) *column {
 			}
 			at = at.members[name]
 		}
-		*at = column{index: leaf.ColumnIndex, optional: leaf.MaxDefinitionLevel, node: leaf.Node}
+		*at = column{index: leaf.ColumnIndex, optional: leaf.MaxDefinitionLevel, convert: conversionTo(leaf.Node.Type())}
 	}
 	return root
 }
 
-// value converts a JSON value; ok is false if the column cannot say it.
-func (c *column) value(v gjson.Result) (value parquet.Value, ok bool) {
-	logical := c.node.Type().LogicalType()
-	switch kind := c.node.Type().Kind(); {
-	case logical != nil && logical.Json != nil:
-		return parquet.ByteArrayValue([]byte(v.Raw)), true
-	case kind == parquet.ByteArray:
-		return parquet.ByteArrayValue([]byte(v.Str)), v.Type == gjson.String
-	case v.Type == gjson.JSON:
-		return value, false
-	case kind == parquet.Boolean:
-		return parquet.BooleanValue(text(v) == "true"), text(v) == "true" || text(v) == "false"
-	case kind == parquet.Int32:
-		n, err := strconv.ParseInt(text(v), 10, 32)
-		return parquet.Int32Value(int32(n)), err == nil && strconv.FormatInt(n, 10) == text(v)
+// conversion makes a column's value of a JSON value; ok is false if the column's type has no such value.
+type conversion func(gjson.Result) (value parquet.Value, ok bool)
+
+func conversionTo(column parquet.Type) conversion {
+	switch logicalOf(column).(type) {
+	case *format.JsonType:
+		return toJSON
+	case *format.TimestampType:
+		return toTimestamp
 	}
-	n, err := strconv.ParseInt(text(v), 10, 64)
-	inRange := logical == nil || logical.Timestamp == nil || n >= firstMilli && n <= lastMilli
-	return parquet.Int64Value(n), err == nil && strconv.FormatInt(n, 10) == text(v) && inRange
+	switch column.Kind() {
+	case parquet.ByteArray:
+		return toString
+	case parquet.Boolean:
+		return toBoolean
+	case parquet.Int32:
+		return toInt32
+	default:
+		return toInt64
+	}
 }
 
-// The years 1 to 9999, in milliseconds. A timestamp outside what a reader can say ends every query that touches it.
+func logicalOf(column parquet.Type) format.LogicalTypeValue {
+	if logical := column.LogicalType(); logical != nil {
+		return logical.Value
+	}
+	return nil
+}
+
+func toJSON(v gjson.Result) (parquet.Value, bool) {
+	return parquet.ByteArrayValue([]byte(v.Raw)), true
+}
+
+func toString(v gjson.Result) (parquet.Value, bool) {
+	return parquet.ByteArrayValue([]byte(v.Str)), v.Type == gjson.String
+}
+
+func toBoolean(v gjson.Result) (parquet.Value, bool) {
+	text := event.Text(v)
+	return parquet.BooleanValue(text == "true"), text == "true" || text == "false"
+}
+
+func toInt32(v gjson.Result) (parquet.Value, bool) {
+	n, ok := integer(v, 32)
+	return parquet.Int32Value(int32(n)), ok
+}
+
+func toInt64(v gjson.Result) (parquet.Value, bool) {
+	n, ok := integer(v, 64)
+	return parquet.Int64Value(n), ok
+}
+
+// The years 1 to 9999, in milliseconds. A timestamp beyond what a reader can show ends every query that touches it.
 const (
 	firstMilli = -62_135_596_800_000
 	lastMilli  = 253_402_300_799_999
 )
 
-func text(v gjson.Result) string {
-	if v.Type == gjson.String {
-		return v.Str
-	}
-	return v.Raw
+func toTimestamp(v gjson.Result) (parquet.Value, bool) {
+	n, ok := integer(v, 64)
+	return parquet.Int64Value(n), ok && n >= firstMilli && n <= lastMilli
 }
 
-// parquetEncoder makes a Parquet file of one row group, compressed with Snappy, which needs no memory (zstd would take
-// 10 MiB per shard). It holds the columns of the rows so far,
-// encoded, until it is closed.
+// integer reads a number that is written as the column would write it again: no sign before it, no leading zeros.
+func integer(v gjson.Result, bits int) (n int64, ok bool) {
+	text := event.Text(v)
+	n, err := strconv.ParseInt(text, 10, bits)
+	return n, err == nil && strconv.FormatInt(n, 10) == text
+}
+
+// parquetEncoder makes a Parquet file of one row group. It holds the columns of the rows so far, encoded, until it is
+// closed. They are compressed with Snappy, which needs no memory; zstd would take 10 MiB per shard.
 type parquetEncoder struct {
-	writer  *parquet.Writer //nolint:staticcheck // the generic one that should replace it is for Go values, we have columns
+	writer  *parquet.GenericWriter[row]
 	columns *column
 	row     parquet.Row
 	unknown []byte
 }
 
 func newParquetEncoder() *parquetEncoder {
-	schema := parquet.SchemaOf(row{})
+	writer := parquet.NewGenericWriter[row](io.Discard, parquet.Compression(&parquet.Snappy))
 	return &parquetEncoder{
-		writer:  parquet.NewWriter(io.Discard, schema, parquet.Compression(&parquet.Snappy)),
-		columns: columnsOf(schema),
-		row:     make(parquet.Row, len(schema.Columns())),
+		writer:  writer,
+		columns: columnsOf(writer.Schema()),
+		row:     make(parquet.Row, len(writer.Schema().Columns())),
 	}
 }
 
@@ -217,7 +255,7 @@ func (e *parquetEncoder) set(c *column, v gjson.Result) bool {
 	if v.Type == gjson.Null {
 		return true
 	}
-	value, ok := c.value(v)
+	value, ok := c.convert(v)
 	if !ok || !e.row[c.index].IsNull() {
 		return false
 	}

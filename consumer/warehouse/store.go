@@ -1,11 +1,11 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -30,29 +30,16 @@ type Config struct {
 	Location                // of new links
 	ErrorsPrefix string     // of the dead letters, in the same bucket; ends with a slash
 	Format       Format     // of new links
-	Locations    []Location // all that the application has written to; the present one may be among them
+	Locations    []Location // all that the application has written to, as of its start; the present one may be among them
 
-	// Timeout of one request. A commit's is at most half the lease duration. So its outcome is known, or known to be
-	// unknown, while the lease can still be renewed.
+	// Remembered reads the locations that are not forgotten. It is called when a shard is opened, if Locations has a
+	// former one. Nil: Locations are all.
+	Remembered func(context.Context) ([]Location, error)
+
+	// Timeout of a request without a body; zero: 15 s. Only tests set it.
 	Timeout time.Duration
 	// Retention of the stream. The search for the tip of a chain goes this far back.
 	Retention time.Duration
-}
-
-// Location is a bucket and a prefix in it that ends with a slash.
-type Location struct{ Bucket, Prefix string }
-
-// String returns s3://bucket/prefix.
-func (l Location) String() string { return "s3://" + l.Bucket + "/" + l.Prefix }
-
-// ParseLocation is the inverse of [Location.String].
-func ParseLocation(s string) (Location, error) {
-	rest, ok := strings.CutPrefix(s, "s3://")
-	bucket, prefix, ok2 := strings.Cut(rest, "/")
-	if !ok || !ok2 || bucket == "" {
-		return Location{}, fmt.Errorf("location %q: want s3://<bucket>/<prefix>", s)
-	}
-	return Location{Bucket: bucket, Prefix: prefix}, nil
 }
 
 // Store keeps the chains of all shards of one application. It has no state but its configuration and is safe for
@@ -66,21 +53,30 @@ type Store struct {
 
 // NewStore returns a store. Nothing is called before [Store.Preflight].
 func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *Store {
+	cfg.Timeout = cmp.Or(cfg.Timeout, requestTimeout)
 	return &Store{Config: cfg, client: client, metrics: metrics, log: log}
 }
 
 // NewBatch returns an empty batch of the store's format.
 func (s *Store) NewBatch() *Batch { return newBatch(s.Format) }
 
-// ErrFatal means that going on could break a chain, or can never succeed. The process should end, and a person has to
-// act. The message says how.
-var ErrFatal = errors.New("the warehouse cannot be used")
+// ErrFatal means that going on could break a chain, or can never succeed: a person has to act. The message says how. It
+// is wrapped by errors that say what kind it is, where there is one.
+var (
+	ErrFatal = errors.New("the warehouse cannot be used")
+	// ErrForeign: an object of another application or stream is where a link belongs.
+	ErrForeign = fmt.Errorf("%w: foreign object", ErrFatal)
+	// ErrNoLink: an object that is no link is where one belongs.
+	ErrNoLink = fmt.Errorf("%w: object that is no link", ErrFatal)
+	// ErrLocation: a location of former links cannot be read.
+	ErrLocation = errors.New("location cannot be read")
+	// ErrSlow: an object was not sent before its deadline.
+	ErrSlow = errors.New("the object is sent too slowly")
+)
 
 func fatal(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrFatal, fmt.Errorf(format, args...))
 }
-
-func isFatal(err error) bool { return errors.Is(err, ErrFatal) }
 
 // forbidden is not absent: without s3:ListBucket, S3 answers 403 for both.
 func (s *Store) forbidden(bucket, key string, err error) error {
@@ -119,13 +115,13 @@ func (s *Store) head(ctx context.Context, at Location, place Place, f Format) (l
 	}
 	link, err = parseLink(at, place, f, out.Metadata)
 	if err != nil {
-		return Link{}, false, fatal("s3://%s/%s is no link of a chain: %w; move it away, or choose another --prefix",
-			at.Bucket, key, err)
+		return Link{}, false, fmt.Errorf("%w: s3://%s/%s is no link of a chain: %w; move it away, or choose another --prefix",
+			ErrNoLink, at.Bucket, key, err)
 	}
 	if link.Application != s.Application || link.Stream != s.Stream {
-		return Link{}, false, fatal("s3://%s/%s belongs to application %q on stream %q, this is %q on %q: "+
+		return Link{}, false, fmt.Errorf("%w: s3://%s/%s belongs to application %q on stream %q, this is %q on %q: "+
 			"two applications cannot share a prefix, choose another --prefix",
-			at.Bucket, key, link.Application, link.Stream, s.Application, s.Stream)
+			ErrForeign, at.Bucket, key, link.Application, link.Stream, s.Application, s.Stream)
 	}
 	return link, true, nil
 }

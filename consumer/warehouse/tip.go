@@ -3,7 +3,6 @@ package warehouse
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -12,24 +11,89 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// Tip returns the newest link of the shard's chain, in any location that the application has written to; ok is false
-// if there is none. It searches the newest days that exist, as many as retention can hold records of. So neither a clock
-// of ours nor the lease table matters. An older tip need not be found: the stream has none of its records any more.
+// Follow returns the newest link at place or behind it, at the present location; ok is false if nothing is at place.
+// place must be one that the chain has come to. Then it costs one request if nothing is there, and two for each day
+// that has links, see [Store.newest].
+func (s *Store) Follow(ctx context.Context, place Place) (tip Link, ok bool, err error) {
+	return s.follow(ctx, s.Location, place)
+}
+
+func (s *Store) follow(ctx context.Context, at Location, place Place) (tip Link, ok bool, err error) {
+	for {
+		there, format, found, err := s.newest(ctx, at, place)
+		if err != nil || !found {
+			return tip, ok, err
+		}
+		link, found, err := s.head(ctx, at, there, format)
+		if err != nil || !found {
+			return tip, ok, err
+		}
+		tip, ok = link, true
+		if link.NextDay == place.Day {
+			return tip, ok, nil // the day has no later one
+		}
+		place = link.Next()
+	}
+}
+
+// Resume is Follow wherever the application has written: a former run may have gone on elsewhere, and the run before it
+// here. It costs one more request for each former location. The error is a [LocationError] if one of them cannot be read.
+// A location that denies access is passed over if the chain is at the present one.
+func (s *Store) Resume(ctx context.Context, place Place) (tip Link, ok bool, err error) {
+	locations, err := s.locations(ctx)
+	if err != nil {
+		return Link{}, false, err
+	}
+	for asked := 0; asked < len(locations); {
+		at := locations[asked]
+		link, found, err := s.follow(ctx, at, place)
+		here := func() (bool, error) { return s.here(ctx, place) }
+		if err = s.readable(ctx, at, err, here); err != nil {
+			return Link{}, false, err
+		}
+		asked++
+		if found {
+			tip, ok, place = link, true, link.Next()
+		}
+		if found && len(locations) > 1 {
+			asked = 0
+		}
+	}
+	return tip, ok, nil
+}
+
+// Moved reports whether the shard's newest link is at the present location, so that no former one is needed for it any
+// more. place is the one behind its checkpoint.
+func (s *Store) Moved(ctx context.Context, place Place) (bool, error) {
+	tip, ok, err := s.Resume(ctx, place)
+	if ok || err != nil {
+		return ok && tip.Location == s.Location, err
+	}
+	return s.here(ctx, place)
+}
+
+// here reports whether the shard's chain has come to the present location: the newest link there ends at place, or
+// behind it.
+func (s *Store) here(ctx context.Context, place Place) (bool, error) {
+	link, found, err := s.tipIn(ctx, s.Location, place.Shard)
+	return found && !place.Previous.After(link.Last), err
+}
+
+// Tip searches for the newest link of a shard, wherever the application has written, without knowing a place; ok is
+// false if none is found. It searches the newest days that exist, as many as retention can hold records of. So neither a
+// clock of ours nor the lease table matters. An older tip is found by [Store.Resume] from the shard's first place.
 //
-// It lists the days, then the shard's links of the newest day that has any, 1,000 keys a request. A shard costs three
-// requests a location, and one more for each further 1,000 links of that day. A shard without links costs one request
-// for each day of retention.
+// It lists the days, then the shard's links of the newest day that has any, see [Store.newest]. A shard costs three
+// requests a location if that day has up to 1,000 links, and a shard without links one request for each day of retention.
 func (s *Store) Tip(ctx context.Context, shard string) (tip Link, ok bool, err error) {
-	locations := append([]Location{s.Location}, s.Locations...)
-	for i, at := range locations {
-		if slices.Contains(locations[:i], at) {
-			continue
-		}
+	locations, err := s.locations(ctx)
+	if err != nil {
+		return Link{}, false, err
+	}
+	for _, at := range locations {
 		link, found, err := s.tipIn(ctx, at, shard)
-		if status(err) == http.StatusNotFound && at != s.Location {
-			continue // a former bucket was removed, and all links in it
-		}
-		if err != nil {
+		here := func() (bool, error) { return ok, nil }
+		if err = s.readable(ctx, at, err, here); err != nil {
 			return Link{}, false, fmt.Errorf("find the tip of %s in %s: %w", shard, at, err)
 		}
 		if found && (!ok || tip.before(link)) {
@@ -74,43 +138,28 @@ func (s *Store) retainedDays() int {
 func (s *Store) days(ctx context.Context, at Location) ([]string, error) {
 	var days []string
 	in := &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: aws.String(at.Prefix + "dt="), Delimiter: aws.String("/")}
-	err := s.list(ctx, in, func(listing *s3.ListObjectsV2Output) {
-		for _, p := range listing.CommonPrefixes {
+	for requests := s3.NewListObjectsV2Paginator(listing{s}, in); requests.HasMorePages(); {
+		out, err := requests.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", aws.ToString(in.Prefix), err)
+		}
+		for _, p := range out.CommonPrefixes {
 			day := strings.TrimSuffix(strings.TrimPrefix(aws.ToString(p.Prefix), at.Prefix+"dt="), "/")
 			if _, err := time.Parse(time.DateOnly, day); err == nil {
 				days = append(days, day)
 			}
 		}
-	})
+	}
 	slices.Sort(days)
 	slices.Reverse(days)
-	return days, err
+	return days, nil
 }
 
-// newest returns the last link of p's shard and day. Names that no link can have are passed over.
-func (s *Store) newest(ctx context.Context, at Location, p Place) (newest Place, format Format, ok bool, err error) {
-	in := &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: aws.String(p.shardDay(at.Prefix))}
-	err = s.list(ctx, in, func(listing *s3.ListObjectsV2Output) {
-		for _, object := range listing.Contents {
-			place, f, err := ParseKey(at.Prefix, aws.ToString(object.Key))
-			if err == nil && place.Shard == p.Shard && !newest.Previous.After(place.Previous) {
-				newest, format, ok = place, f, true
-			}
-		}
-	})
-	return newest, format, ok, err
-}
+// listing is the store's client with a time-out for each request. The SDK retries it.
+type listing struct{ store *Store }
 
-// list makes as many requests as the listing takes. The SDK retries each.
-func (s *Store) list(ctx context.Context, in *s3.ListObjectsV2Input, each func(*s3.ListObjectsV2Output)) error {
-	for requests := s3.NewListObjectsV2Paginator(s.client, in); requests.HasMorePages(); {
-		call, cancel := context.WithTimeout(ctx, s.Timeout)
-		listing, err := requests.NextPage(call)
-		cancel()
-		if err != nil {
-			return fmt.Errorf("list %s: %w", aws.ToString(in.Prefix), err)
-		}
-		each(listing)
-	}
-	return nil
+func (l listing) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	ctx, cancel := context.WithTimeout(ctx, l.store.Timeout)
+	defer cancel()
+	return l.store.client.ListObjectsV2(ctx, in, opts...)
 }

@@ -92,7 +92,7 @@ func TestTipIsBehindTheLastPage(t *testing.T) {
 			}
 		}
 		tip, ok, err := s.Tip(within(t, 10*time.Second), shard)
-		if err != nil || !ok || tip.Previous != "12" || client.lists != 1+3 {
+		if err != nil || !ok || tip.Previous != "12" || client.lists != 1+4 {
 			t.Errorf("tip after %s, %v, %v, with %d listings", tip.Previous, ok, err, client.lists)
 		}
 	})

@@ -15,8 +15,8 @@ var (
 	packageName = regexp.MustCompile(`(?m)^package ([a-z0-9]+)`)
 )
 
-// The documents name a test for what they promise. Here is that each of them is there, in the package they say: that of
-// the folder, for the two mains.
+// The documents name tests that show what they promise. Each must exist in the package that they name. A main package
+// goes by the name of its folder.
 func TestTheTestsThatTheDocumentsNameExist(t *testing.T) {
 	tests, named := map[string]bool{}, 0
 	each(t, "_test.go", func(file, text string) {

@@ -13,7 +13,7 @@ import (
 	"example.com/callevents/shared/testenv/faults"
 )
 
-// S3 hangs, so the first signal waits for the drain, for up to a minute. Seen to fail when the second one is caught, too.
+// S3 hangs, so after the first signal the drain takes up to a minute. Seen to fail when the second signal is caught, too.
 func TestSecondSignalEndsTheConsumerAtOnce(t *testing.T) {
 	s3, err := faults.Listen(testenv.S3(t))
 	if err != nil {

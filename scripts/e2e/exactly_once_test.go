@@ -7,8 +7,8 @@ import (
 	"example.com/callevents/shared/testenv"
 )
 
-// The consumer that is killed has uncommitted records and committed ones it has not checkpointed; whoever takes its
-// shards repeats the first and finds the second.
+// The consumer that is killed has records that it has not committed, and some that it has committed without a checkpoint.
+// The next owner of its shards repeats the first and finds the second.
 func TestNothingIsLostOrRepeatedWhenAConsumerIsKilled(t *testing.T) {
 	t.Parallel()
 	const records = 4000
@@ -17,7 +17,7 @@ func TestNothingIsLostOrRepeatedWhenAConsumerIsKilled(t *testing.T) {
 	first, second := p.consumer("first"), p.consumer("second")
 	p.awaitOwners("first", "second")
 	p.awaitStored(records / 4)
-	first.kill()
+	first.Kill()
 	third := p.consumer("third")
 	producer.finish()
 	p.awaitStored(records)
@@ -27,8 +27,8 @@ func TestNothingIsLostOrRepeatedWhenAConsumerIsKilled(t *testing.T) {
 	p.verify(records)
 }
 
-// Every consumer is stopped with SIGTERM at some time: one while records flow, which hands over, later all; what is put
-// while none is there waits for the next.
+// Every consumer is stopped with SIGTERM at some time: first one while records flow, which hands its shards over, then all.
+// Records that are put while no consumer runs wait for the next.
 func TestNothingIsLostOrRepeatedWhenConsumersAreRestarted(t *testing.T) {
 	t.Parallel()
 	const records, later = 2000, 1000
@@ -51,7 +51,7 @@ func TestNothingIsLostOrRepeatedWhenConsumersAreRestarted(t *testing.T) {
 	p.verify(records + later)
 }
 
-// The same against the second Kinesis implementation, so that nothing fits one server's habits only. It is slow.
+// The same with the second implementation of Kinesis, so that nothing relies on the habits of one. It is slow.
 func TestNothingIsLostOrRepeatedOnKinesisLocal(t *testing.T) {
 	t.Parallel()
 	const records = 300
@@ -60,7 +60,7 @@ func TestNothingIsLostOrRepeatedOnKinesisLocal(t *testing.T) {
 	first, second := p.consumer("first"), p.consumer("second")
 	p.awaitOwners("first", "second")
 	p.awaitStored(records / 4)
-	first.kill()
+	first.Kill()
 	third := p.consumer("third")
 	producer.finish()
 	p.awaitStored(records)

@@ -1,33 +1,31 @@
 package e2e_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"io"
+	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/callevents/shared/testenv"
 	"example.com/callevents/shared/testenv/children"
 	"example.com/callevents/shared/testenv/servers"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "4") // they mostly wait
+	testenv.Main(m)
+}
 
 const (
 	prefix       = "records/"
@@ -64,11 +62,7 @@ type program struct {
 
 func (p *pipeline) start(name, binary string, args ...string) program {
 	p.Helper()
-	cmd := exec.Command(binary, args...)
-	cmd.Env = p.env
-	out := &log{p: p, name: name}
-	cmd.Stdout, cmd.Stderr = out, out
-	child, err := children.Start(cmd)
+	child, err := children.StartProgram(p.log(name), p.env, binary, args...)
 	if err != nil {
 		p.Fatal(err)
 	}
@@ -111,30 +105,15 @@ func (c program) finish() {
 }
 
 // stored returns the records in all objects, by their metadata.
-func (p *pipeline) stored() (records int) {
+func (p *pipeline) stored() int {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	client := testenv.S3Client(p)
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &p.bucket, Prefix: aws.String(prefix + "dt=")})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			p.Fatal(err)
-		}
-		for _, object := range page.Contents {
-			head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &p.bucket, Key: object.Key})
-			if err != nil {
-				p.Fatal(err)
-			}
-			n, err := strconv.Atoi(head.Metadata["records"])
-			if err != nil {
-				p.Fatalf("%s: metadata %v", *object.Key, head.Metadata)
-			}
-			records += n
-		}
+	all := servers.Stored{Client: testenv.S3Client(p), Bucket: p.bucket, Prefix: prefix + "dt="}
+	if err := all.Update(ctx); err != nil {
+		p.Fatal(err)
 	}
-	return records
+	return all.Records
 }
 
 // awaitStored waits until at least n records are in objects.
@@ -147,29 +126,14 @@ func (p *pipeline) awaitStored(n int) {
 func (p *pipeline) awaitOwners(workers ...string) {
 	p.Helper()
 	testenv.Eventually(p, "not all of "+strings.Join(workers, ", ")+" own shards", func() bool {
-		owners := p.owners()
-		for _, worker := range workers {
-			if !strings.Contains(owners, worker) {
-				return false
-			}
+		owners, err := servers.Owners(context.Background(), testenv.DynamoDBClient(p), p.app)
+		if err != nil {
+			return false
 		}
-		return true
+		ids := strings.Join(slices.Collect(maps.Values(owners)), " ")
+		missing := func(worker string) bool { return !strings.Contains(ids, worker+"-") } // the id has a random part, too
+		return !slices.ContainsFunc(workers, missing)
 	})
-}
-
-// owners lists the owners of shards; a worker's id begins with the name it was given.
-func (p *pipeline) owners() (owners string) {
-	p.Helper()
-	rows, err := testenv.DynamoDBClient(p).Scan(context.Background(), &dynamodb.ScanInput{TableName: &p.app})
-	if err != nil {
-		return "" // not there yet
-	}
-	for _, row := range rows.Items {
-		if owner, ok := row["AssignedTo"].(*types.AttributeValueMemberS); ok {
-			owners += owner.Value + " "
-		}
-	}
-	return owners
 }
 
 // verify runs consumer verify as a user does, against the ledger and the stream, and wants every record exactly once and
@@ -235,33 +199,13 @@ func (p *pipeline) verifySpread(records int) {
 	}
 }
 
-// log passes a program's lines on to the test and fails it where a line should not be there.
-type log struct {
-	p    *pipeline
-	name string
-	mu   sync.Mutex
-	line []byte
-}
-
-func (l *log) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for lines := bufio.NewReader(bytes.NewReader(b)); ; {
-		part, err := lines.ReadBytes('\n')
-		l.line = append(l.line, part...)
-		if err == io.EOF {
-			return len(b), nil
+// log passes a program's lines on to the test, and fails it on a line that must not be there.
+func (p *pipeline) log(name string) *children.Lines {
+	return &children.Lines{Each: func(line string) error {
+		p.Logf("%s: %s", name, line)
+		if strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:") {
+			p.Errorf("%s: %s", name, line)
 		}
-		l.p.Logf("%s: %s", l.name, bytes.TrimRight(l.line, "\n"))
-		if bytes.Contains(l.line, []byte("DATA RACE")) || bytes.HasPrefix(l.line, []byte("panic:")) {
-			l.p.Errorf("%s: %s", l.name, l.line)
-		}
-		l.line = nil
-	}
-}
-
-func (c program) kill() {
-	c.p.Helper()
-	c.Signal(syscall.SIGKILL)
-	<-c.Ended()
+		return nil
+	}}
 }

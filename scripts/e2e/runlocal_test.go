@@ -18,16 +18,19 @@ import (
 	"example.com/callevents/shared/testenv/children"
 )
 
-// The script builds into .local/bin; one test at a time.
-var building sync.Mutex
+const script = "../run-local.sh"
+
+// build has the script build everything. Later builds find that nothing has changed, so they write no binary that runs.
+var build = sync.OnceValues(func() ([]byte, error) { return exec.Command(script, "--help").CombinedOutput() })
 
 // runLocal starts scripts/run-local.sh and collects what it prints.
 func runLocal(t *testing.T, args ...string) (*children.Child, *output) {
 	t.Helper()
-	building.Lock()
-	t.Cleanup(building.Unlock)
+	if text, err := build(); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
 	out := &output{T: t}
-	cmd := exec.Command(filepath.Join("..", "run-local.sh"), args...)
+	cmd := exec.Command(script, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	child, err := children.Start(cmd)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package iam_test keeps the policies in this folder as narrow as the README says they are.
+// Package iam_test keeps the policies in this folder as narrow as docs/operations.md says.
 package iam_test
 
 import (
@@ -38,7 +38,7 @@ const (
 	errors  = "mandir-event-errors/*"
 )
 
-// The actions and resources that each program, or its operator, needs, and no other.
+// policies are the actions and resources that each program, or its operator, needs.
 var policies = map[string]map[string][]string{
 	"producer.json": {
 		stream: {"kinesis:CreateStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecords"},
@@ -88,13 +88,13 @@ func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
 	}
 }
 
-// Where the calls are that a policy must allow, below the root. The longest match decides.
+// sources are the folders and files with the calls that a policy must allow. The longest match decides.
 var sources = map[string]string{
 	"producer/": "producer.json", "consumer/": "consumer.json",
 	"consumer/redrive/": "operator.json", "consumer/audit/": "operator.json",
 }
 
-// The calls that only some flags of the producer make; docs/operations.md names them.
+// optional are the calls that only some flags of the producer make. docs/operations.md names them.
 var optional = []string{"kinesis:IncreaseStreamRetentionPeriod", "kinesis:ListTagsForStream", "kinesis:PutRecord", "kinesis:StartStreamEncryption"}
 
 func TestPoliciesAllowTheCallsThatAreInTheCode(t *testing.T) {
@@ -160,7 +160,7 @@ func policyOf(path string) (policy string) {
 	return policy
 }
 
-// action is a call's name, but for two of S3's.
+// action is the permission for a call. Two calls of S3 have another name.
 func action(service, call string) string {
 	switch call {
 	case "HeadObject":

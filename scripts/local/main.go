@@ -1,9 +1,9 @@
 // Command local runs the whole pipeline on one machine, against real servers: a producer, consumers, and a line every
 // few seconds about what they do. scripts/run-local.sh builds everything and starts it.
 //
-// It stops in order, on Ctrl-C or at the end of --duration: producer, then consumers once they have warehoused what
-// was put, then verification, then servers. What it stored stays in --data, and the next run goes on from there.
-// However it ends, nothing that it started is left running.
+// Ctrl-C or the end of --duration stops everything in order: the producer; the consumers, once they have warehoused what
+// was put; then comes the verification; the servers stop last. What was stored stays in --data, and the next run goes on
+// from there. Nothing that was started here runs on, however this program ends.
 package main
 
 import (

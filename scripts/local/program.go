@@ -1,12 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 
 	"example.com/callevents/shared/testenv/children"
 	"example.com/callevents/shared/testenv/servers"
@@ -19,28 +20,15 @@ type program struct {
 }
 
 func start(name string, s *servers.Set, binary string, args ...string) (*program, error) {
-	cmd := exec.Command(binary, args...)
-	cmd.Env = s.Endpoints().Environ()
-	out := &prefixer{name: name}
-	cmd.Stdout, cmd.Stderr = out, out
-	child, err := children.Start(cmd)
+	child, err := children.StartProgram(linesOf(name), s.Endpoints().Environ(), binary, args...)
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return nil, err
 	}
 	return &program{child, name}, nil
 }
 
-func (p *program) running() bool {
-	select {
-	case <-p.Ended():
-		return false
-	default:
-		return true
-	}
-}
-
 func (p *program) stop() {
-	if !p.running() {
+	if !p.Running() {
 		return
 	}
 	if err := p.Stop(stopGrace); err != nil {
@@ -52,20 +40,17 @@ func (p *program) stop() {
 type group []*program
 
 func (g group) stop() {
-	stopped := make(chan struct{})
+	var stopping sync.WaitGroup
 	for _, p := range g {
-		go func() {
-			p.stop()
-			stopped <- struct{}{}
-		}()
+		stopping.Go(p.stop)
 	}
-	for range g {
-		<-stopped
-	}
+	stopping.Wait()
 }
 
-// running says whether any member is.
-func (g group) running() bool { return slices.ContainsFunc(g, (*program).running) }
+// running reports whether any member runs.
+func (g group) running() bool {
+	return slices.ContainsFunc(g, func(p *program) bool { return p.Running() })
+}
 
 // ended delivers each member when it has ended.
 func (g group) ended() <-chan *program {
@@ -82,8 +67,7 @@ func (g group) ended() <-chan *program {
 // passThrough runs a program to its end with the terminal as its output.
 func passThrough(s *servers.Set, binary string, args ...string) error {
 	cmd := exec.Command(binary, args...)
-	cmd.Env = s.Endpoints().Environ()
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Env, cmd.Stdout, cmd.Stderr = s.Endpoints().Environ(), os.Stdout, os.Stderr
 	child, err := children.Start(cmd)
 	if err != nil {
 		return err
@@ -95,32 +79,19 @@ func passThrough(s *servers.Set, binary string, args ...string) error {
 	return err
 }
 
-// say prints a line of our own, beside those of the programs, which are long and many: on a terminal it stands out.
+// say prints a line of our own between those of the programs, which are long and many. A terminal shows it in bold.
 func say(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
 	if info, err := os.Stdout.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		line = "\x1b[1m" + line + "\x1b[0m"
 	}
-	out := prefixer{name: "local"}
-	fmt.Fprintln(&out, line)
+	fmt.Fprintln(linesOf("local"), line)
 }
 
-// prefixer writes whole lines to standard output, each after a name.
-type prefixer struct {
-	name string
-	line []byte // begun, not ended
-}
-
-func (p *prefixer) Write(b []byte) (int, error) {
-	p.line = append(p.line, b...)
-	for {
-		end := bytes.IndexByte(p.line, '\n')
-		if end < 0 {
-			return len(b), nil
-		}
-		if _, err := fmt.Printf("%-11s| %s\n", p.name, p.line[:end]); err != nil {
-			return 0, err
-		}
-		p.line = p.line[end+1:]
-	}
+// linesOf prints whole lines, each after a name.
+func linesOf(name string) io.Writer {
+	return &children.Lines{Each: func(line string) error {
+		_, err := fmt.Printf("%-11s| %s\n", name, line)
+		return err
+	}}
 }

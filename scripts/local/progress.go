@@ -1,45 +1,38 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
 	"example.com/callevents/shared/testenv/servers"
+	"example.com/callevents/shared/testenv/tail"
+	"example.com/callevents/shared/wait"
 )
 
-// progress counts over all runs with the same data directory: what the ledger says was put, what the links' metadata
-// says was warehoused. Each look reads only what is new.
+// progress counts over all runs with the same data directory: what was put, by the ledger, and what is warehoused, by
+// the objects' metadata. Each look reads only what is new.
 type progress struct {
 	services *servers.Set
-	ledger   string
-	offset   int64           // how far the ledger is read
-	put      map[string]int  // records by shard
-	links    map[string]bool // object keys that are counted
-	stored   int             // records in them, dead letters included
+	ledger   tail.File
+	put      map[string]int // records by shard
+	stored   servers.Stored
 }
 
 func newProgress(s *servers.Set, ledger string) *progress {
-	return &progress{services: s, ledger: ledger, put: make(map[string]int), links: make(map[string]bool)}
+	return &progress{services: s, ledger: tail.File{Path: ledger}, put: make(map[string]int),
+		stored: servers.Stored{Client: s.S3, Bucket: bucket, Prefix: prefix + "dt="}}
 }
 
-// report prints a line at intervals until the context ends, the duration is over (0: never), or there is no producer
-// or no consumer any more. The error tells which programs ended by themselves. A consumer may, or be killed to see what
-// happens: as long as there are others, they take its shards over.
+// report prints a line at intervals. It ends with the context, after the duration (0: never), or when the producer or
+// the last consumer has ended. The error names the programs that ended by themselves. One of several consumers may end,
+// or be killed to see what happens: the others take its shards over.
 func (p *progress) report(ctx context.Context, duration time.Duration, producer *program, consumers group) (failed error) {
 	if duration > 0 {
 		var cancel context.CancelFunc
@@ -52,7 +45,7 @@ func (p *progress) report(ctx context.Context, duration time.Duration, producer 
 		case <-ctx.Done():
 			return failed
 		case program := <-ended:
-			err := fmt.Errorf("%s ended by itself: %v", program.name, program.Wait()) //nolint:errorlint // nil, if it ended well
+			err := endedByItself(program)
 			failed = errors.Join(failed, err)
 			say("%v", err)
 			if program == producer || !consumers.running() {
@@ -66,42 +59,56 @@ func (p *progress) report(ctx context.Context, duration time.Duration, producer 
 	}
 }
 
+func endedByItself(p *program) error {
+	how := "exit status 0"
+	if err := p.Wait(); err != nil {
+		how = err.Error()
+	}
+	return fmt.Errorf("%s ended by itself: %s", p.name, how)
+}
+
 // drain waits until everything that was put is warehoused, for a bounded time and only while there is progress.
 func (p *progress) drain(ctx context.Context, consumers group) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	stored, since := -1, time.Now()
-	for tick := time.Tick(time.Second); ; {
+	warehoused, since := -1, time.Now()
+	for {
 		line := p.look(ctx)
-		if p.stored != stored {
-			stored, since = p.stored, time.Now()
+		if n := p.warehoused(); n != warehoused {
+			warehoused, since = n, time.Now()
 			say("%s", line)
 		}
-		if p.stored >= p.total() || time.Since(since) > drainPatience || !consumers.running() {
+		if warehoused >= p.total() || time.Since(since) > drainPatience || !consumers.running() {
 			return
 		}
-		select {
-		case <-ctx.Done():
+		if wait.For(ctx, time.Second) != nil {
 			return
-		case <-tick:
 		}
 	}
 }
 
 // look counts what is new and returns it as a line for people.
 func (p *progress) look(ctx context.Context) string {
-	owners, err := p.owners(ctx)
+	owners, err := servers.Owners(ctx, p.services.DynamoDB, leaseTable)
 	if err == nil {
-		err = p.readLedger()
+		err = p.ledger.Lines(p.countPut)
 	}
 	if err == nil {
-		err = p.countLinks(ctx)
+		err = p.stored.Update(ctx)
 	}
 	if err != nil {
 		return fmt.Sprintf("no progress known: %v", err)
 	}
 	return fmt.Sprintf("put %d (%s)  warehoused %d in %d objects  leases %s",
-		p.total(), list(p.put, " ", strconv.Itoa), p.stored, len(p.links), owners)
+		p.total(), list(p.put, " ", strconv.Itoa), p.warehoused(), p.stored.Objects, leases(owners))
+}
+
+var shardID = regexp.MustCompile(`shardId-\d+`)
+
+func (p *progress) countPut(line string) {
+	if shard := shardID.FindString(line); shard != "" {
+		p.put[shard]++
+	}
 }
 
 func (p *progress) total() (n int) {
@@ -111,88 +118,18 @@ func (p *progress) total() (n int) {
 	return n
 }
 
-var shardID = regexp.MustCompile(`shardId-\d+`)
+func (p *progress) warehoused() int { return p.stored.Records + p.stored.Rejected }
 
-// readLedger counts the lines that were added; a line that is not ended yet waits for the next look.
-func (p *progress) readLedger() error {
-	f, err := os.Open(p.ledger)
-	if os.IsNotExist(err) {
-		return nil
+// leases prints which worker holds which shards.
+func leases(owners map[string]string) string {
+	if len(owners) == 0 {
+		return "none yet"
 	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if _, err := f.Seek(p.offset, io.SeekStart); err != nil {
-		return err
-	}
-	for lines := bufio.NewReader(f); ; {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			return nil
-		}
-		p.offset += int64(len(line))
-		if shard := shardID.FindString(line); shard != "" {
-			p.put[shard]++
-		}
-	}
-}
-
-// countLinks adds the links that are new in the bucket.
-func (p *progress) countLinks(ctx context.Context) error {
-	pages := s3.NewListObjectsV2Paginator(p.services.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: aws.String(prefix + "dt=")})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return err
-		}
-		for _, object := range page.Contents {
-			if p.links[*object.Key] {
-				continue
-			}
-			head, err := p.services.S3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: object.Key})
-			if err != nil {
-				return err
-			}
-			records, _ := strconv.Atoi(head.Metadata["records"])
-			rejected, _ := strconv.Atoi(head.Metadata["rejected"])
-			p.links[*object.Key] = true
-			p.stored += records + rejected
-		}
-	}
-	return nil
-}
-
-// owners says who holds which shard, from the lease table.
-func (p *progress) owners(ctx context.Context) (string, error) {
 	shards := make(map[string][]string)
-	pages := dynamodb.NewScanPaginator(p.services.DynamoDB, &dynamodb.ScanInput{TableName: aws.String(leaseTable)})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
-		if notYet := new(types.ResourceNotFoundException); errors.As(err, &notYet) {
-			return "none yet", nil
-		}
-		if err != nil {
-			return "", err
-		}
-		for _, row := range page.Items {
-			shard, owner := text(row["ShardID"]), text(row["AssignedTo"])
-			if strings.HasPrefix(shard, "shardId-") && owner != "" {
-				shards[owner] = append(shards[owner], shortShard(shard))
-			}
-		}
+	for shard, owner := range owners {
+		shards[owner] = append(shards[owner], shortShard(shard))
 	}
-	if len(shards) == 0 {
-		return "none yet", nil
-	}
-	return list(shards, "  ", func(held []string) string { return strings.Join(slices.Sorted(slices.Values(held)), ",") }), nil
-}
-
-func text(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
+	return list(shards, "  ", func(held []string) string { return strings.Join(slices.Sorted(slices.Values(held)), ",") })
 }
 
 // list prints key:value pairs in the order of their keys.

@@ -25,12 +25,12 @@ const (
 	progressInterval = 3 * time.Second
 	flushInterval    = 5 * time.Second
 	drainTimeout     = 60 * time.Second // for the consumers to warehouse what was put
-	drainPatience    = 20 * time.Second // without any progress in it; longer than a lease and a flush
+	drainPatience    = 20 * time.Second // for them to make some progress; longer than a lease and a flush
 	stopGrace        = 30 * time.Second // from SIGTERM to SIGKILL
 )
 
-// run is one local run, top to bottom; everything is stopped in the reverse order. The error is the verification's, or
-// what kept the run from its end.
+// run is one local run, top to bottom. Everything is stopped in the reverse order. The error is the verification's, or
+// says why the run did not come that far.
 func run(ctx context.Context, cfg Config) error {
 	unlock, err := lock(cfg.Data)
 	if err != nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,7 +13,7 @@ import (
 
 // startServices starts the three servers, with their state and what they print in the data directory.
 func startServices(ctx context.Context, cfg Config) (*servers.Set, error) {
-	set, err := servers.StartSet(ctx, func(kind servers.Kind) (opts servers.Options, err error) {
+	set, err := servers.StartSet(ctx, bucket, func(kind servers.Kind) (opts servers.Options, err error) {
 		opts = servers.Options{Root: cfg.root, Dir: filepath.Join(cfg.Data, string(kind))}
 		if opts.Output, err = os.OpenFile(opts.Dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
 			err = fmt.Errorf("open server log: %w", err)
@@ -24,14 +23,14 @@ func startServices(ctx context.Context, cfg Config) (*servers.Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w (see the logs in %s)", err, cfg.Data)
 	}
-	if err := errors.Join(set.CreateBucket(ctx, bucket), writeVariables(cfg.Data, set.Endpoints())); err != nil {
+	if err := writeVariables(cfg.Data, set.Endpoints()); err != nil {
 		set.Stop()
 		return nil, err
 	}
 	return set, nil
 }
 
-// variables is a file for another shell, from which any AWS program can then look at the servers.
+// variables is the path of a file for other shells: any AWS program that is started after it looks at the servers.
 func variables(dir string) string { return filepath.Join(dir, "aws.sh") }
 
 func writeVariables(dir string, at servers.Endpoints) error {
@@ -45,7 +44,7 @@ func writeVariables(dir string, at servers.Endpoints) error {
 	return nil
 }
 
-// lock keeps a second run away from the directory; it is given back when the process ends, however it ends.
+// lock keeps a second run away from the directory. The kernel gives the lock back when the process ends.
 func lock(dir string) (unlock func(), err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make data directory: %w", err)

@@ -1,12 +1,12 @@
 'use strict'
 
-// Preloaded with `node -r` in front of every Node.js server that local runs and tests use. It adds what a child
-// process needs and the servers don't have:
+// `node -r` loads this before every Node.js server of local runs and tests. It adds what a child process needs and the
+// servers do not have:
 //
-//   - it lives only as long as its parent: when standard input closes, it exits, however the parent ended;
-//   - it listens on 127.0.0.1 only, whatever the server asks for, and says "ready <address>" on standard output;
-//   - it survives an exception that nobody caught, such as kinesalite's when a client aborts a request, but not a
-//     port that is taken: that one must be seen by whoever chose the port.
+//   - It exits when its standard input closes, so it lives no longer than its parent.
+//   - It listens on 127.0.0.1 only, and says "ready <address>" on standard output.
+//   - It survives an exception that nobody caught, such as kinesalite's when a client aborts a request. It exits if its
+//     port is in use: the parent then chooses another.
 
 const net = require('net')
 

@@ -30,8 +30,8 @@ const (
 	responseTimeout = 5 * time.Second // from the last request byte to the first response byte
 )
 
-// Load reads the SDK's default configuration chain, and gets credentials from it once, so that a start without any
-// ends here and not at whichever call comes first. The error says what could not be read and what to do.
+// Load reads the SDK's default configuration chain. It gets credentials from it once, so that a program without any ends
+// here and not at its first call. The error says what could not be read and what to do.
 func Load(ctx context.Context) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).

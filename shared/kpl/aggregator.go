@@ -11,9 +11,9 @@ import (
 
 // Aggregator packs user records of one shard into containers. It is for one goroutine.
 //
-// A container goes to the stream under the explicit hash key of its first user record. If a split may come between
-// packing and putting, give every user record of a container the same explicit hash key: then they belong to
-// whichever child shard the container reaches, and no reader drops one.
+// A container goes to the stream under the explicit hash key of its first user record. If a shard may be split between
+// packing and putting, give all user records of a container the same explicit hash key. Then all of them belong to the
+// child shard that the container goes to, and no reader drops one.
 type Aggregator struct {
 	maxBytes int
 
@@ -34,8 +34,8 @@ func NewAggregator(maxBytes int) *Aggregator {
 	}
 }
 
-// Add packs a user record and reports whether there was room: if not, nothing has changed, and the container is to
-// be flushed first. With Count 0 it means that the record is too large for any container and travels by itself.
+// Add packs a user record. It returns false and changes nothing if there is no room: then flush the container first.
+// If the container is empty, the record is too large for any container: then put it by itself.
 func (a *Aggregator) Add(partitionKey string, explicitHashKey hashkey.Key, data []byte) bool {
 	var decimal [39]byte // 2^128-1 has 39 digits
 	hashKey := explicitHashKey.Append(decimal[:0])
@@ -72,7 +72,7 @@ func (a *Aggregator) Bytes() int {
 	return len(magic) + len(a.partitionKeys.encoded) + len(a.explicitHashKeys.encoded) + len(a.records) + md5.Size
 }
 
-// ExplicitHashKey is that of the first user record waiting, under which the container is to be put.
+// ExplicitHashKey is that of the first user record waiting. Put the container under it.
 func (a *Aggregator) ExplicitHashKey() hashkey.Key { return a.first }
 
 // Flush appends the container to dst and starts the next one. With nothing waiting it returns dst as it was.
@@ -92,8 +92,8 @@ func (a *Aggregator) Flush(dst []byte) []byte {
 	return append(dst, sum[:]...)
 }
 
-// table is an encoded key table. A key is stored once as long as it repeats without another in between, which is
-// what happens: partition keys are unique to a record, an explicit hash key is often that of the whole container.
+// table is an encoded key table. A key that equals the one before it is stored once. Nothing is lost by that: partition
+// keys are unique to a record, and an explicit hash key is often that of the whole container.
 type table struct {
 	field   protowire.Number
 	encoded []byte
@@ -101,7 +101,7 @@ type table struct {
 	last    []byte // part of encoded
 }
 
-// place returns the index that key has, or would get, and by how many bytes adding it lengthens the table.
+// place returns the index that key has or would get, and by how many bytes the table grows if it is added.
 func (t *table) place(key []byte) (index uint64, size int) {
 	if t.count > 0 && bytes.Equal(key, t.last) {
 		return t.count - 1, 0

@@ -16,14 +16,14 @@
 //	}
 //
 // Magic bytes without the right digest are no container: the KCL takes such a record as an ordinary one, and so does
-// [Split]. Everything behind a right digest that cannot be handed on carries a [Reason], per user record where
-// possible, so that one bad user record does not take its neighbours with it. No input makes Split panic.
+// [Split]. With the right digest, what cannot be handed on has a [Reason]. Each user record has its own where that is
+// possible, so a bad one does not take its neighbours with it. No input makes Split panic.
 //
-// A user record is handed on by the shard that its hash key (the explicit one, else the MD5 of its partition key)
-// belongs to. The KPL relies on that: when a reshard brings a container to another shard than it was made for, it
-// sends again the user records that do not belong there, and only those (its versions before August 2024: all of
-// them, which makes duplicates). So Split judges each user record by itself, as the KCL documents; the KCL's code
-// goes further and drops the container's other records too, which loses those that are not sent again.
+// A user record belongs to one shard by its hash key: the explicit one, else the MD5 of its partition key. Only readers
+// of that shard hand it on. The KPL relies on that. A reshard may bring a container to another shard than it was made
+// for; then the KPL sends again the user records that do not belong there, and only those (its versions before August
+// 2024 send all of them, which makes duplicates). So Split judges each user record by itself, as the KCL documents. The
+// KCL's code also drops the other records of the container, and so loses those that are not sent again.
 //
 // The package does no I/O and knows nothing about sequence numbers.
 package kpl

@@ -85,14 +85,14 @@ func (c container) each(shard hashkey.Range, yield func(Record) bool) {
 	}
 }
 
-// The longest keys that a record can have (API reference, PutRecordsRequestEntry). In a container a key is a reference
-// of two bytes, so without a limit one of a few megabytes, copied for each user record, would take terabytes.
+// The longest keys that a record can have (API reference, PutRecordsRequestEntry). A user record refers to a key with two
+// bytes. Without a limit, a key of some megabytes could be copied for each of many user records, which takes terabytes.
 const (
 	maxPartitionKeyChars = 256
 	maxHashKeyDigits     = 39
 )
 
-// resolve looks up the keys of r and judges it.
+// resolve looks up the keys of r, and decides whether it can be handed on.
 func (c container) resolve(r *Record, e entry, shard hashkey.Range) Reason {
 	partitionKey, ok := c.key(c.partitionKeys, e.partitionKey)
 	if !ok || len(partitionKey) > utf8.UTFMax*maxPartitionKeyChars || utf8.RuneCount(partitionKey) > maxPartitionKeyChars {
@@ -119,7 +119,7 @@ func (c container) resolve(r *Record, e entry, shard hashkey.Range) Reason {
 	return ""
 }
 
-// hashKey is what decides about the shard of r: its explicit hash key, else the MD5 of its partition key.
+// hashKey returns the hash key that decides to which shard r belongs: the explicit one, else the MD5 of its partition key.
 func (r *Record) hashKey() (hashkey.Key, error) {
 	if r.ExplicitHashKey != nil {
 		return hashkey.Parse(string(r.ExplicitHashKey))
@@ -128,7 +128,7 @@ func (r *Record) hashKey() (hashkey.Key, error) {
 	return hashkey.FromWords(binary.BigEndian.Uint64(sum[:8]), binary.BigEndian.Uint64(sum[8:])), nil
 }
 
-// entry is a user record as it stands in the message, its keys still being places in the tables.
+// entry is a user record as it stands in the message: its keys are places in the tables.
 type entry struct {
 	partitionKey, explicitHashKey index
 	data                          []byte
@@ -148,7 +148,7 @@ func (c container) key(table []uint32, i index) ([]byte, bool) {
 	return f.bytes, true
 }
 
-// parseEntry reads one user record. Of a field that is there twice the last counts, as in every protobuf parser.
+// parseEntry reads one user record. If a field is there twice, the last one counts, as in every protobuf parser.
 func parseEntry(msg []byte) (e entry, ok bool) {
 	hasData := false
 	for rest := msg; len(rest) > 0; {
@@ -176,7 +176,7 @@ type field struct {
 	bytes  []byte
 }
 
-// is tells apart what a name and a wire type say together: a known number with another type is an unknown field.
+// is reports whether a field has that number and that wire type. A known number with another type is an unknown field.
 func (f field) is(number protowire.Number, typ protowire.Type) bool {
 	return f.number == number && f.typ == typ
 }

@@ -8,59 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
-
-	"github.com/awslabs/kinesis-aggregation/go/v2/records"
-	"github.com/golang/protobuf/proto" //nolint:staticcheck // the API that the reference implementation's messages have
 
 	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/kpl"
 )
-
-const (
-	halfway     = "170141183460469231731687303715884105728" // 2^127
-	lastHashKey = "340282366920938463463374607431768211455" // 2^128-1
-)
-
-func hashKey(t testing.TB, s string) hashkey.Key {
-	t.Helper()
-	key, err := hashkey.Parse(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func keyRange(t testing.TB, first, last string) hashkey.Range {
-	t.Helper()
-	r, err := hashkey.ParseRange(first, last)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-func everything(t testing.TB) hashkey.Range { return keyRange(t, "0", lastHashKey) }
-
-// contain frames a message as a container.
-func contain(message []byte) []byte {
-	digest := md5.Sum(message)
-	return slices.Concat([]byte("\xf3\x89\x9a\xc2"), message, digest[:])
-}
-
-// marshal is the container of the reference implementation's message.
-func marshal(t testing.TB, message *records.AggregatedRecord) []byte {
-	t.Helper()
-	b, err := proto.Marshal(message)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return contain(b)
-}
-
-func user(partitionKey uint64, explicitHashKey *uint64, data string) *records.Record {
-	return &records.Record{PartitionKeyIndex: &partitionKey, ExplicitHashKeyIndex: explicitHashKey, Data: []byte(data)}
-}
 
 func split(t testing.TB, data []byte, shard hashkey.Range) []kpl.Record {
 	t.Helper()
@@ -83,29 +34,8 @@ func outline(list []kpl.Record) (lines []string) {
 	return lines
 }
 
-func TestSplitReadsWhatTheReferenceEncodes(t *testing.T) {
-	data := marshal(t, &records.AggregatedRecord{
-		PartitionKeyTable:    []string{"p", "q"},
-		ExplicitHashKeyTable: []string{lastHashKey},
-		Records: []*records.Record{
-			user(1, nil, "one"),
-			{PartitionKeyIndex: proto.Uint64(0), ExplicitHashKeyIndex: proto.Uint64(0), Data: []byte{}, Tags: []*records.Tag{{Key: proto.String("k")}}},
-		},
-	})
-	got := split(t, data, everything(t))
-	if len(got) != 2 {
-		t.Fatalf("%d user records, want 2", len(got))
-	}
-	if r := got[0]; r.SubSequence != 0 || string(r.PartitionKey) != "q" || r.ExplicitHashKey != nil || string(r.Data) != "one" || r.Reason != "" {
-		t.Errorf("first user record: %+v", r)
-	}
-	if r := got[1]; r.SubSequence != 1 || string(r.PartitionKey) != "p" || string(r.ExplicitHashKey) != lastHashKey || r.Data == nil || len(r.Data) != 0 || r.Reason != "" {
-		t.Errorf("second user record: %+v", r)
-	}
-}
-
 func TestNoContainer(t *testing.T) {
-	good := marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "one")}})
+	good := containerOf(message{partitionKeys: []string{"p"}, users: []user{{0, nil, "one"}}})
 	for name, data := range map[string][]byte{
 		"nothing":        nil,
 		"json":           []byte(`{"user":{"user_id":"5"}}`),
@@ -126,10 +56,7 @@ func TestNoContainer(t *testing.T) {
 }
 
 func TestMalformedContainersAreHandedOutWhole(t *testing.T) {
-	good, err := proto.Marshal(&records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "one")}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	good := message{partitionKeys: []string{"p"}, users: []user{{0, nil, "one"}}}.encode()
 	for name, tc := range map[string]struct {
 		message string
 		reason  kpl.Reason
@@ -160,26 +87,26 @@ func TestMalformedContainersAreHandedOutWhole(t *testing.T) {
 
 func TestBadUserRecordsLeaveTheirNeighboursAlone(t *testing.T) {
 	zero, one, big := uint64(0), uint64(1), uint64(1<<63)
-	nested := string(marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "inner")}}))
-	container := func(bad ...*records.Record) []byte {
-		list := append(append([]*records.Record{user(0, nil, "first")}, bad...), user(0, nil, "last"))
-		return marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, ExplicitHashKeyTable: []string{"0", "x", "-1", "", lastHashKey + "0"}, Records: list})
+	nested := string(containerOf(message{partitionKeys: []string{"p"}, users: []user{{0, nil, "inner"}}}))
+	container := func(bad ...user) []byte {
+		list := append(append([]user{{0, nil, "first"}}, bad...), user{0, nil, "last"})
+		return containerOf(message{partitionKeys: []string{"p"}, hashKeys: []string{"0", "x", "-1", "", lastHashKey + "0"}, users: list})
 	}
 	index := func(i uint64) *uint64 { return &i }
 	for name, tc := range map[string]struct {
 		data []byte
 		want string
 	}{
-		"partition key index beyond the table":    {container(user(1, nil, "bad")), "1:!no_partition_key"},
-		"partition key index beyond int64":        {container(user(big, &zero, "bad")), "1:!no_partition_key"},
-		"explicit hash key index beyond":          {container(user(0, index(5), "bad")), "1:!bad_hash_key"},
-		"explicit hash key index far beyond":      {container(user(0, &big, "bad")), "1:!bad_hash_key"},
-		"explicit hash key no number":             {container(user(0, &one, "bad")), "1:!bad_hash_key"},
-		"explicit hash key negative":              {container(user(0, index(2), "bad")), "1:!bad_hash_key"},
-		"explicit hash key empty":                 {container(user(0, index(3), "bad")), "1:!bad_hash_key"},
-		"explicit hash key longer than 128 bits":  {container(user(0, index(4), "bad")), "1:!bad_hash_key"},
-		"container in a container":                {container(user(0, nil, nested)), "1:!container_nested"},
-		"magic, but no container, in a container": {container(user(0, nil, nested[:20])), "1:" + nested[:20]},
+		"partition key index beyond the table":    {container(user{1, nil, "bad"}), "1:!no_partition_key"},
+		"partition key index beyond int64":        {container(user{big, &zero, "bad"}), "1:!no_partition_key"},
+		"explicit hash key index beyond":          {container(user{0, index(5), "bad"}), "1:!bad_hash_key"},
+		"explicit hash key index far beyond":      {container(user{0, &big, "bad"}), "1:!bad_hash_key"},
+		"explicit hash key no number":             {container(user{0, &one, "bad"}), "1:!bad_hash_key"},
+		"explicit hash key negative":              {container(user{0, index(2), "bad"}), "1:!bad_hash_key"},
+		"explicit hash key empty":                 {container(user{0, index(3), "bad"}), "1:!bad_hash_key"},
+		"explicit hash key longer than 128 bits":  {container(user{0, index(4), "bad"}), "1:!bad_hash_key"},
+		"container in a container":                {container(user{0, nil, nested}), "1:!container_nested"},
+		"magic, but no container, in a container": {container(user{0, nil, nested[:20]}), "1:" + nested[:20]},
 	} {
 		if got, want := outline(split(t, tc.data, everything(t))), []string{"0:first", tc.want, "2:last"}; !slices.Equal(got, want) {
 			t.Errorf("%s: got %q, want %q", name, got, want)
@@ -191,7 +118,7 @@ func TestBadUserRecordsLeaveTheirNeighboursAlone(t *testing.T) {
 	}
 }
 
-// A key takes at least two bytes in the message, so that a container of the largest record can have five million.
+// A key takes at least two bytes in the message, so a container in the largest record can have five million keys.
 func TestKeysThatNobodyUsesCostLittle(t *testing.T) {
 	data := contain([]byte(strings.Repeat("\x0a\x00\x12\x00", 1<<18) + "\x0a\x01p\x1a\x09\x08\x80\x80\x10\x1a\x03one"))
 	var before, after runtime.MemStats
@@ -206,14 +133,14 @@ func TestKeysThatNobodyUsesCostLittle(t *testing.T) {
 	}
 }
 
-// A key is a reference of a few bytes, so whoever copies what it refers to must not be made to copy megabytes each time.
+// Many user records can refer to one key, and a reader copies it for each. So a long key is not handed on.
 func TestKeysLongerThanKinesisTakesAreNotHandedOn(t *testing.T) {
 	long, longest := strings.Repeat("é", 257), strings.Repeat("é", 256)
 	zero, one := uint64(0), uint64(1)
-	got := split(t, marshal(t, &records.AggregatedRecord{
-		PartitionKeyTable:    []string{longest, long},
-		ExplicitHashKeyTable: []string{strings.Repeat("1", 1<<20), lastHashKey},
-		Records:              []*records.Record{user(0, nil, "a"), user(1, nil, "b"), user(0, &zero, "c"), user(0, &one, "d")},
+	got := split(t, containerOf(message{
+		partitionKeys: []string{longest, long},
+		hashKeys:      []string{strings.Repeat("1", 1<<20), lastHashKey},
+		users:         []user{{0, nil, "a"}, {1, nil, "b"}, {0, &zero, "c"}, {0, &one, "d"}},
 	}), everything(t))
 	if want := []string{"0:a", "1:!no_partition_key", "2:!bad_hash_key", "3:d"}; !slices.Equal(outline(got), want) {
 		t.Errorf("got %q, want %q", outline(got), want)
@@ -239,11 +166,11 @@ func TestWireFormatDetails(t *testing.T) {
 
 func TestUserRecordsOfOtherShardsAreMarked(t *testing.T) {
 	zero, one := uint64(0), uint64(1)
-	data := marshal(t, &records.AggregatedRecord{
-		PartitionKeyTable:    []string{pick(t, false), pick(t, true)},
-		ExplicitHashKeyTable: []string{"0", halfway},
-		Records: []*records.Record{
-			user(0, nil, "low"), user(1, nil, "high"), user(0, &one, "explicitly high"), user(1, &zero, "explicitly low"),
+	data := containerOf(message{
+		partitionKeys: []string{pick(t, false), pick(t, true)},
+		hashKeys:      []string{"0", halfway},
+		users: []user{
+			{0, nil, "low"}, {1, nil, "high"}, {0, &one, "explicitly high"}, {1, &zero, "explicitly low"},
 		},
 	})
 	lower := outline(split(t, data, keyRange(t, "0", "170141183460469231731687303715884105727")))
@@ -269,7 +196,7 @@ func pick(t *testing.T, upper bool) string {
 }
 
 func TestSplitStopsWhenItsReaderDoes(t *testing.T) {
-	data := marshal(t, &records.AggregatedRecord{PartitionKeyTable: []string{"p"}, Records: []*records.Record{user(0, nil, "a"), user(0, nil, "b")}})
+	data := containerOf(message{partitionKeys: []string{"p"}, users: []user{{0, nil, "a"}, {0, nil, "b"}}})
 	seq, _ := kpl.Split(data, everything(t))
 	n := 0
 	for range seq {
@@ -279,45 +206,6 @@ func TestSplitStopsWhenItsReaderDoes(t *testing.T) {
 	if n != 1 {
 		t.Errorf("%d records, want 1", n)
 	}
-}
-
-// FuzzSplit frames any message and compares with the reference parser.
-func FuzzSplit(f *testing.F) {
-	for _, seed := range []string{"", "\x0a\x01p\x12\x017\x1a\x09\x08\x00\x10\x00\x1a\x03one", "\x1a\x07\x08\x09\x1a\x03one\x0a\x01p", "\x0b\x0c", "\x1a\xff\xff\xff\xff\x0f", "\x0a\x82\x02" + strings.Repeat("k", 258) + "\x1a\x07\x08\x00\x1a\x03one"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, message []byte) {
-		data := contain(message)
-		got := split(t, data, everything(t))
-		for _, r := range got {
-			if len(r.Data) > len(data) || r.Reason == kpl.OutsideShard {
-				t.Fatalf("record %+v of a container of %d bytes", r, len(data))
-			}
-		}
-		var reference records.AggregatedRecord
-		if err := proto.Unmarshal(message, &reference); err != nil {
-			return // stricter than we are: it wants the partition key index, and well-formed tags
-		}
-		if len(reference.Records) == 0 {
-			if len(got) != 1 || got[0].Reason != kpl.Empty {
-				t.Fatalf("no user records, got %+v", got)
-			}
-			return
-		}
-		if len(got) != len(reference.Records) {
-			t.Fatalf("%d user records, the reference has %d", len(got), len(reference.Records))
-		}
-		for i, want := range reference.Records {
-			at := want.GetPartitionKeyIndex()
-			inTable := at < uint64(len(reference.PartitionKeyTable)) && utf8.RuneCountInString(reference.PartitionKeyTable[at]) <= 256
-			if !bytes.Equal(got[i].Data, want.Data) || inTable == (got[i].Reason == kpl.NoPartitionKey) {
-				t.Fatalf("user record %d: got %+v, want %v", i, got[i], want)
-			}
-			if inTable && string(got[i].PartitionKey) != reference.PartitionKeyTable[at] {
-				t.Fatalf("user record %d: partition key %q", i, got[i].PartitionKey)
-			}
-		}
-	})
 }
 
 func BenchmarkSplit(b *testing.B) {

@@ -15,7 +15,7 @@ import (
 // timeFormat has the day and the zone: a log is read weeks later, and beside those of other machines.
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
-// levels are all there are: one that hides errors would hide what a person must act on.
+// levels has none that hides errors: a person must act on those.
 var levels = map[string]logrus.Level{
 	"debug": logrus.DebugLevel, "info": logrus.InfoLevel, "warn": logrus.WarnLevel, "error": logrus.ErrorLevel,
 }

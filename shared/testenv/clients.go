@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"testing"
@@ -14,7 +15,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/google/uuid"
 
 	"example.com/callevents/shared/testenv/servers"
 )
@@ -58,7 +58,7 @@ func NewS3Client(endpoint string) *s3.Client {
 // Name returns a name that no other test uses, good for streams, tables and buckets.
 func Name(t testing.TB, prefix string) string {
 	t.Helper()
-	return strings.ToLower(prefix) + "-" + uuid.NewString()[:8]
+	return strings.ToLower(prefix + "-" + rand.Text()[:8])
 }
 
 // Stream creates a stream in kinesalite and returns its name when it is ACTIVE.

@@ -16,7 +16,7 @@ import (
 	"example.com/callevents/shared/testenv/servers"
 )
 
-// env is what one test binary shares. It is the only state of the package: a TestMain has no other way to hand
+// env is what the tests of one binary share. It is the only state of the package: a TestMain has no other way to hand
 // servers to its tests.
 var env struct {
 	dir     string // what servers and builds write; empty until Main runs
@@ -62,6 +62,9 @@ func run(m *testing.M) int {
 	return code
 }
 
+// Long reports whether this is a long run, with all random histories and all mutations: scripts/test.sh --long.
+func Long() bool { return os.Getenv("CALLEVENTS_LONG") != "" }
+
 // Kinesis returns the URL of kinesalite.
 func Kinesis(t testing.TB) string { return start(t, servers.Kinesalite).URL() }
 
@@ -75,8 +78,8 @@ func DynamoDB(t testing.TB) string { return start(t, servers.Dynalite).URL() }
 // S3 returns the URL of the S3 gateway.
 func S3(t testing.TB) string { return start(t, servers.S3).URL() }
 
-// Server starts a server for this test alone, which may stop and restart it; it ends with the test. With a dir it
-// keeps what it holds there, over restarts.
+// Server starts a server for this test alone, which may stop and restart it. It ends with the test. If dir is not empty,
+// the server keeps its data there over restarts.
 func Server(t testing.TB, kind servers.Kind, dir string) *servers.Server {
 	t.Helper()
 	s, err := servers.Start(context.Background(), kind, servers.Options{Root: root(t), Dir: dir, Output: t.Output()})

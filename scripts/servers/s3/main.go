@@ -1,8 +1,8 @@
 // Command s3 runs the Versity S3 gateway over a directory: objects are plain files in it, a folder per bucket.
 //
-// It is a module of its own, so that the gateway's dependencies stay out of the programs'. Credentials come from
-// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. It prints "ready <address>" once it answers, and exits on SIGTERM,
-// SIGINT, or when its standard input closes, so that it never outlives the process that started it.
+// It is a module of its own, so that the programs do not require what the gateway does. Credentials come from
+// AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. It prints "ready <address>" once it answers. It exits on SIGTERM or SIGINT,
+// and when its standard input closes, so it never outlives the process that started it.
 package main
 
 import (
@@ -49,7 +49,7 @@ func run(addr, data, sidecar, region string) error {
 	if err != nil {
 		return err
 	}
-	// A health path of this process's own: another gateway on the same port can't be mistaken for this one.
+	// The health path is this process's own, so another gateway on the same port is not mistaken for this one.
 	health := fmt.Sprintf("/ready-%d", os.Getpid())
 	go announce(ctx, addr, health)
 	return embedgw.RunVersityGW(ctx, backend, &embedgw.Config{

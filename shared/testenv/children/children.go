@@ -1,8 +1,8 @@
 // Package children starts programs that must not outlive the process that started them.
 //
 // A child is in a process group of its own, so that Ctrl-C in a terminal reaches the parent alone, which then stops
-// its children in order. On Linux the kernel kills a child when its parent ends, however the parent ends; elsewhere
-// only an orderly end of the parent can do that.
+// its children in order. On Linux the kernel kills a child when its parent ends, also if that is killed.
+// Elsewhere a parent that is killed leaves its children behind.
 package children
 
 import (

@@ -8,10 +8,12 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"time"
+
+	"example.com/callevents/shared/wait"
 )
 
-// Fault handles a request in the real server's place; pass is the real server. The request's context ends when the
-// client goes away or the rule is removed.
+// Fault handles a request in place of the real server, which is pass. The request's context ends when the client goes
+// away or the rule is removed.
 type Fault func(w http.ResponseWriter, r *http.Request, pass http.Handler)
 
 // Drop breaks the connection without an answer and without passing the request on. To have connections refused,
@@ -32,10 +34,7 @@ func Hang() Fault {
 // Delay passes the request on after d.
 func Delay(d time.Duration) Fault {
 	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
-		select {
-		case <-time.After(d):
-		case <-r.Context().Done():
-		}
+		_ = wait.For(r.Context(), d)
 		pass.ServeHTTP(w, r)
 	}
 }
@@ -63,8 +62,8 @@ func answer(status int, contentType, body string) Fault {
 	}
 }
 
-// Lose passes the request on, throws the answer away and goes on with another fault: the request was applied, but
-// its client learns nothing ([Drop], [Hang]) or something wrong ([JSONError], [XMLError]).
+// Lose passes the request on, drops the answer and goes on with another fault. So the server applies the request, and the
+// client gets no answer ([Drop], [Hang]) or a wrong one ([JSONError], [XMLError]).
 func Lose(then Fault) Fault {
 	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		pass.ServeHTTP(httptest.NewRecorder(), r.WithContext(context.WithoutCancel(r.Context())))

@@ -1,7 +1,8 @@
 // Package faults is an HTTP reverse proxy that stands in front of a real AWS server and injects faults.
 //
-// What a fault lets through is answered by the real server: the proxy injects, it doesn't imitate. Faults are chosen
-// by [Rule], which can be added and removed while requests are in flight. It also counts requests by operation.
+// The real server answers what a fault lets through: the proxy injects, it does not imitate. A [Rule] says which requests
+// a fault strikes. Rules can be added and removed while requests are in flight. The proxy also counts requests by
+// operation.
 package faults
 
 import (
@@ -81,14 +82,14 @@ func (p *Proxy) Down() {
 	}
 }
 
-// Close ends the proxy; requests that hang are let go.
+// Close ends the proxy and cuts off the requests that hang.
 func (p *Proxy) Close() {
 	p.Clear()
 	p.Down()
 	p.transport.CloseIdleConnections()
 }
 
-// Add puts a rule into force, after those that are there: the first that matches a request decides.
+// Add puts a rule into force. Of several that match a request, the one that was added first decides.
 func (p *Proxy) Add(r Rule) *Active {
 	a := &Active{rule: r}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
@@ -98,7 +99,7 @@ func (p *Proxy) Add(r Rule) *Active {
 	return a
 }
 
-// Clear removes all rules; what hangs by them is cut off.
+// Clear removes all rules. Requests that hang in their faults are cut off.
 func (p *Proxy) Clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +109,7 @@ func (p *Proxy) Clear() {
 	p.rules = nil
 }
 
-// Counts returns the requests seen so far by [Operation], those that met a fault included.
+// Counts returns the requests so far by [Operation], those that a fault struck included.
 func (p *Proxy) Counts() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,17 +125,17 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(active.ctx, cancel)() //nolint:contextcheck // the fault ends, too
+	defer context.AfterFunc(active.ctx, cancel)() // with the rule, too
 	active.rule.Fault(w, r.WithContext(ctx), p.forward)
 }
 
-// decide counts the request and finds the rule for it, if any.
+// decide counts the request and returns the rule for it, or nil.
 func (p *Proxy) decide(r *http.Request) *Active {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.counts[Operation(r)]++
 	for _, a := range p.rules {
-		if a.take(r) {
+		if a.strikes(r) {
 			return a
 		}
 	}

@@ -8,32 +8,32 @@ import (
 	"sync/atomic"
 )
 
-// Rule says which requests meet a fault. Fields that are zero don't restrict.
+// Rule says which requests a fault strikes. A field that is zero excludes none.
 type Rule struct {
 	Operation string  // see [Operation]
 	Path      string  // what the URL's path contains
-	Skip      int     // let this many matching requests pass first
-	Times     int     // and strike no more than this many; 0: no end
-	Share     float64 // strike this share of the requests, at random, 0.2 for every fifth; 0: all
+	Skip      int     // so many matching requests pass first
+	Times     int     // at most so many are struck; 0: no limit
+	Share     float64 // this share of the requests is struck, at random; 0: all
 	Fault     Fault
 }
 
 // Active is a rule in force.
 type Active struct {
 	rule    Rule
-	ctx     context.Context // ends with the rule: what hangs by it is let go
+	ctx     context.Context // ends with the rule, and so do the requests that hang in it
 	cancel  context.CancelFunc
-	matched int // under the proxy's lock
+	matched int // guarded by the proxy's lock
 	hits    atomic.Int64
 }
 
-// Remove ends the rule; what hangs by it is cut off.
+// Remove ends the rule. Requests that hang in its fault are cut off.
 func (a *Active) Remove() { a.cancel() }
 
-// Hits returns how many requests it has struck.
+// Hits returns how many requests the rule has struck.
 func (a *Active) Hits() int { return int(a.hits.Load()) }
 
-func (a *Active) take(req *http.Request) bool {
+func (a *Active) strikes(req *http.Request) bool {
 	r := a.rule
 	switch {
 	case a.ctx.Err() != nil,

@@ -18,8 +18,8 @@ const (
 // Endpoints are the URLs of the three services.
 type Endpoints struct{ Kinesis, DynamoDB, S3 string }
 
-// Environ returns this process's environment with AWS configured for the endpoints, and with nothing else in it that
-// AWS programs or ours would read: a profile or a flag that a person has set elsewhere.
+// Environ returns this process's environment with AWS configured for the endpoints. It lacks the variables that a person
+// may have set for AWS programs or ours, as a profile or a flag.
 func (e Endpoints) Environ() []string { return append(environ(), e.Variables()...) }
 
 // Variables returns what points an AWS program to the endpoints, as NAME=value.

@@ -12,8 +12,8 @@ import (
 // Kind names a server.
 type Kind string
 
-// The servers. Kinesalite knows SplitShard and MergeShards and is fast; KinesisLocal is another implementation of
-// the same service, slow, and keeps nothing on disk here.
+// The servers. Kinesalite is fast. KinesisLocal is another implementation of the same service: slow, and without a disk
+// here.
 const (
 	Kinesalite   Kind = "kinesalite"
 	KinesisLocal Kind = "kinesis-local"
@@ -28,7 +28,8 @@ type Options struct {
 	Output io.Writer // what it prints; nil: nowhere. Must be safe for concurrent use
 }
 
-// The guard is what makes a Node.js server a child that neither outlives its parent nor listens on other addresses.
+// nodeCommand starts a Node.js server with the guard, so that it neither outlives its parent nor listens on other
+// addresses.
 func nodeCommand(opts Options, script string, args ...string) *exec.Cmd {
 	dir := filepath.Join(opts.Root, "scripts", "servers")
 	script = filepath.Join(dir, "node_modules", script)
@@ -37,8 +38,8 @@ func nodeCommand(opts Options, script string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// command returns the server's command line, without environment. State changes of streams and tables take 20 ms
-// instead of the half second that is their default.
+// command returns the server's command line, without its environment. Streams and tables change their state in 20 ms, not
+// in half a second as by default.
 func (k Kind) command(opts Options, addr string) *exec.Cmd {
 	_, port, _ := net.SplitHostPort(addr)
 	args := []string{"--port", port}
@@ -87,7 +88,7 @@ func (k Kind) installed(root string) error {
 
 func gateway(root string) string { return filepath.Join(root, ".local", "bin", "s3") }
 
-// absolute is for children that change their working directory.
+// absolute makes a path that is right in any working directory: some servers change theirs.
 func absolute(dir string) string {
 	if abs, err := filepath.Abs(dir); err == nil {
 		return abs

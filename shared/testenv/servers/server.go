@@ -1,9 +1,9 @@
 // Package servers runs the real servers that stand in for AWS on one machine: kinesalite and kinesis-local for
 // Kinesis, dynalite for DynamoDB, the Versity gateway for S3. Local runs and tests use it.
 //
-// Every server is a child process that listens on 127.0.0.1 only, on a port of its own, and ends with the process
-// that started it, however that one ends: it watches its standard input, whose other end closes then. Nothing here
-// imitates a service, and nothing is installed here: scripts/install-servers.sh does that.
+// Every server is a child process. It listens on 127.0.0.1 only, on a port of its own. It ends with the process that
+// started it, also if that one is killed: its standard input closes then, and it watches that. Nothing here imitates a
+// service, and nothing is installed here: scripts/install-servers.sh does that.
 package servers
 
 import (
@@ -161,7 +161,7 @@ func (s *Server) launch() (*process, error) {
 	return p, nil
 }
 
-// watch copies the output, sees the line that says the server listens, and waits for the end.
+// watch copies the output, finds the line by which the server says that it listens, and waits for the end.
 func (p *process) watch(stdout io.Reader, addr string, output io.Writer) {
 	defer close(p.ended)
 	var once sync.Once
@@ -176,8 +176,8 @@ func (p *process) watch(stdout io.Reader, addr string, output io.Writer) {
 	p.err = p.cmd.Wait()
 }
 
-// FreeAddr picks an address that nobody listens on. The port is below the range that the kernel gives to outgoing
-// connections, so that while a server is down for a restart no client is given its port.
+// FreeAddr picks an address that nobody listens on. The port is below those that the kernel gives to outgoing connections,
+// so no client gets the port of a server that is down for a restart.
 func FreeAddr() string {
 	for {
 		addr := fmt.Sprintf("127.0.0.1:%d", 15000+rand.IntN(17000))

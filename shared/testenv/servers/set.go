@@ -31,16 +31,18 @@ type Set struct {
 // setKinds are the members of a set.
 var setKinds = [...]Kind{Kinesalite, Dynalite, S3}
 
-// StartSet starts kinesalite, dynalite and the S3 gateway at the same time. options says where each of them lives.
-func StartSet(ctx context.Context, options func(Kind) (Options, error)) (*Set, error) {
+// StartSet starts kinesalite, dynalite and the S3 gateway at the same time, and makes a bucket unless it is there.
+// options says where each server lives.
+func StartSet(ctx context.Context, bucket string, options func(Kind) (Options, error)) (*Set, error) {
 	var started [len(setKinds)]*Server
 	starting, startCtx := errgroup.WithContext(ctx)
 	for i, kind := range setKinds {
 		starting.Go(func() error {
 			opts, err := options(kind)
-			if err == nil {
-				started[i], err = Start(startCtx, kind, opts)
+			if err != nil {
+				return err
 			}
+			started[i], err = Start(startCtx, kind, opts)
 			return err
 		})
 	}
@@ -51,11 +53,14 @@ func StartSet(ctx context.Context, options func(Kind) (Options, error)) (*Set, e
 			s.servers[kind] = started[i]
 		}
 	}
+	if err == nil {
+		s.connect()
+		err = s.createBucket(ctx, bucket)
+	}
 	if err != nil {
 		s.Stop()
 		return nil, err
 	}
-	s.connect()
 	return s, nil
 }
 
@@ -87,8 +92,7 @@ func (s *Set) Objects(bucket, prefix string) string {
 	return filepath.Join(s.servers[S3].opts.Dir, "objects", bucket, prefix)
 }
 
-// CreateBucket makes a bucket, unless it is there.
-func (s *Set) CreateBucket(ctx context.Context, bucket string) error {
+func (s *Set) createBucket(ctx context.Context, bucket string) error {
 	_, err := s.S3.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: &bucket})
 	if owned := new(s3types.BucketAlreadyOwnedByYou); err != nil && !errors.As(err, &owned) {
 		return fmt.Errorf("create bucket %s: %w", bucket, err)
@@ -101,8 +105,8 @@ func (s *Set) AwaitStream(ctx context.Context, stream string, ended <-chan struc
 	ctx, cancel := context.WithTimeout(ctx, streamTimeout)
 	defer cancel()
 	for tick := time.Tick(100 * time.Millisecond); ; {
-		found, err := s.Kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
-		if err == nil && found.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive {
+		out, err := s.Kinesis.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+		if err == nil && out.StreamDescriptionSummary.StreamStatus == types.StreamStatusActive {
 			return nil
 		}
 		select {

@@ -1,0 +1,35 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"os/exec"
+	"regexp"
+	"testing"
+	"time"
+
+	"example.com/callevents/shared/testenv/children"
+)
+
+// The smallest benchmark stores every record with both consumers. The figures do not matter here.
+func TestBothConsumersStoreEverything(t *testing.T) {
+	cmd := exec.Command("../../bench.sh", "consume", "--records", "1000", "--runs", "1")
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	child, err := children.Start(cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(child.Kill)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	defer context.AfterFunc(ctx, child.Kill)()
+	if err := child.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	for _, consumer := range []string{"ours", "stock"} {
+		if !regexp.MustCompile(`\| ` + consumer + ` +\| \d`).Match(out.Bytes()) {
+			t.Errorf("no figures of %s in\n%s", consumer, out.String())
+		}
+	}
+}
