@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/units"
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/shared/logging"
 	"example.com/callevents/shared/streams"
+	"example.com/callevents/shared/units"
 )
 
 // Log is how both commands log.
@@ -40,11 +40,11 @@ type Config struct {
 	WorkerID     string `placeholder:"NAME" help:"Name of this instance in the lease table and the log; a random part is added, so that two processes never pass for one. Default: host and process number."`
 	Start        string `default:"TRIM_HORIZON" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
 
-	FlushInterval time.Duration    `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
-	FlushBytes    units.Base2Bytes `default:"8MiB" help:"An object is written when it holds this much before compression. At most 48MiB. Times the shards held, it bounds the memory."`
-	FlushRecords  int              `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
-	Format        string           `default:"ndjson" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
-	Compression   string           `default:"gzip" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
+	FlushInterval time.Duration `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
+	FlushBytes    units.Bytes   `default:"8MiB" help:"An object is written when it holds this much before compression. At most 48MiB. Times the shards held, it bounds the memory."`
+	FlushRecords  int           `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
+	Format        string        `default:"ndjson" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
+	Compression   string        `default:"gzip" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
 
 	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see docs/operations.md). At least 1s."`
 	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
@@ -83,7 +83,7 @@ func (c *Config) Validate() error {
 	_, err := c.startAt(time.Now())
 	check(err == nil, "--start %q: use TRIM_HORIZON, LATEST or a time such as 2026-01-31T12:00:00Z that is not in the future", c.Start)
 	check(c.FlushInterval >= 100*time.Millisecond, "--flush-interval %v: at least 100ms", c.FlushInterval)
-	check(c.FlushBytes >= 1 && c.FlushBytes <= units.Base2Bytes(maxFlushBytes), "--flush-bytes %v: 1B to 48MiB", c.FlushBytes)
+	check(c.FlushBytes >= 1 && c.FlushBytes <= maxFlushBytes, "--flush-bytes %v: 1B to 48MiB", c.FlushBytes)
 	check(c.FlushRecords >= 0, "--flush-records %d: 0 (no limit) or more", c.FlushRecords)
 	check(c.Format == "ndjson" || c.Format == "parquet", "--format %q: use ndjson or parquet", c.Format)
 	check(slices.Contains([]string{"gzip", "zstd", "none"}, c.Compression), "--compression %q: use gzip, zstd or none", c.Compression)

@@ -14,6 +14,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/units"
 )
 
 func main() {
@@ -50,7 +52,7 @@ type command interface {
 
 // start returns the exit code: 0 ended in order, 1 failed, 2 wrong flags.
 func start(ctx context.Context, c command, name, description string, args []string) int {
-	parser := kong.Must(c, kong.Name(name), kong.Description(description), kong.DefaultEnvars("CALLEVENTS"))
+	parser := kong.Must(c, kong.Name(name), kong.Description(description), kong.DefaultEnvars("CALLEVENTS"), units.Durations())
 	if _, err := parser.Parse(args); err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s --help tells what there is\n", err, name)
 		return 2

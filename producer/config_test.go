@@ -1,8 +1,12 @@
 package main_test
 
 import (
+	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"example.com/callevents/shared/testenv/faults"
 )
@@ -24,6 +28,54 @@ func TestARunThatCannotBeginSaysWhy(t *testing.T) {
 	r := newRig(t)
 	r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: faults.JSONError(400, "AccessDeniedException")})
 	if p := r.run(1); !strings.Contains(p.stderr.String(), "kinesis:DescribeStreamSummary") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+}
+
+// A resend takes only what it needs, and no rate. Before, it took all flags of a run, and sent one record a second.
+func TestAResendHasFewFlags(t *testing.T) {
+	r := newRig(t)
+	r.run(2, "resend", "--rate", "max")
+	p, flags := r.run(0, "resend", "--help"), 0
+	for line := range strings.Lines(p.stdout.String()) {
+		if strings.HasPrefix(strings.TrimSpace(line), "--") {
+			flags++
+		}
+	}
+	if flags != 10 {
+		t.Errorf("%d flags:\n%s", flags, p.stdout.String())
+	}
+	r.run(2, "resend", "--input", "feed")
+	r.createStream()
+	if err := os.WriteFile(r.path("spill.ndjson"), []byte(r.lines(2000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	r.run(0, "resend")
+	if took := time.Since(began); took > 20*time.Second || r.summary().Records != 2000 {
+		t.Errorf("%d of 2000 records in %s", r.summary().Records, took)
+	}
+}
+
+func TestWithoutCreateAnAbsentStreamIsAnError(t *testing.T) {
+	r := newRig(t)
+	p := r.run(1, "--create=false", "--count", "1")
+	if !strings.Contains(p.stderr.String(), r.stream+" does not exist in region") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+	r.run(0, "--count", "1")
+	r.run(0, "--create=false", "--count", "1")
+}
+
+// Before, days were no duration, and MB was 2^20.
+func TestDaysAndSizesOnTheCommandLine(t *testing.T) {
+	r := newRig(t)
+	r.run(0, "--retention", "2d", "--shard-bytes", "1MB", "--duration", "0d", "--count", "1")
+	found, err := r.client.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &r.stream})
+	if err != nil || *found.StreamDescriptionSummary.RetentionPeriodHours != 48 {
+		t.Errorf("%+v, %v", found, err)
+	}
+	if p := r.run(2, "--shard-bytes", "1M"); !strings.Contains(p.stderr.String(), "8MiB (2^20)") {
 		t.Errorf("standard error: %s", p.stderr.String())
 	}
 }

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"example.com/callevents/producer/ledger"
+	"example.com/callevents/producer/private"
 	"example.com/callevents/producer/put"
 	"example.com/callevents/producer/spill"
 	"example.com/callevents/producer/status"
@@ -29,7 +31,11 @@ type outputs struct {
 	ledger      put.Ledger // nil: none
 	closeLedger func() error
 	spill       *spill.File
+	aside       *spill.File // what the stream does not take; it has the form of a spill, and no resend reads it
 }
+
+// asidePath is the file beside the spill file for events that no run can put.
+func asidePath(spill string) string { return strings.TrimSuffix(spill, ".ndjson") + ".rejected.ndjson" }
 
 // openOutputs opens the files. A file that cannot be written, the summary too, is an error now and not after hours.
 func openOutputs(cfg *Config) (*outputs, error) {
@@ -41,11 +47,12 @@ func openOutputs(cfg *Config) (*outputs, error) {
 		}
 		out.ledger, out.closeLedger = file, file.Close
 	}
-	spilled, err := spill.NewFile(cfg.Spill)
-	if err := errors.Join(err, checkSummary(cfg.Summary)); err != nil {
+	var spillErr, asideErr error
+	out.spill, spillErr = spill.NewFile(cfg.Spill)
+	out.aside, asideErr = spill.NewFile(asidePath(cfg.Spill))
+	if err := errors.Join(spillErr, asideErr, checkSummary(cfg.Summary)); err != nil {
 		return nil, errors.Join(err, out.closeLedger())
 	}
-	out.spill = spilled
 	return out, nil
 }
 
@@ -53,7 +60,7 @@ func checkSummary(path string) error {
 	if path == "" {
 		return nil
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o644)
+	file, err := private.Open(path, os.O_WRONLY|os.O_CREATE)
 	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
@@ -71,10 +78,19 @@ func summarize(cfg *Config, report status.Report, runErr error) error {
 	}
 	text, err := json.MarshalIndent(summary, "", "  ")
 	if err == nil {
-		err = os.WriteFile(cfg.Summary, append(text, '\n'), 0o644)
+		err = writeSummary(cfg.Summary, append(text, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
 	return nil
+}
+
+func writeSummary(path string, text []byte) error {
+	file, err := private.Open(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
 }

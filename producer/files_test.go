@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"example.com/callevents/shared/testenv"
+	"example.com/callevents/shared/testenv/faults"
 )
 
 func TestEventsFromStandardInputAndFromAFile(t *testing.T) {
@@ -61,7 +64,7 @@ func TestWhatCannotBePutIsSpilledAndResent(t *testing.T) {
 	if err := proxy.Up(); err != nil {
 		t.Fatal(err)
 	}
-	r.run(0, "resend", "--rate", "max")
+	r.run(0, "resend")
 	if again := r.summary(); again.Records != s.Spilled || s.Records+s.Spilled != 600 {
 		t.Errorf("first %+v, then %+v", s, again)
 	}
@@ -78,11 +81,14 @@ func TestWhatCannotBePutIsSpilledAndResent(t *testing.T) {
 // The next resend puts the events that a stopped resend did not put, and only these.
 func TestAStoppedResendGoesOnWhereItStopped(t *testing.T) {
 	r := newRig(t)
+	r.createStream()
 	if err := os.WriteFile(r.path("spill.ndjson"), []byte(r.lines(600)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := r.start("", "resend", "--rate", "100")
-	r.awaitLedger(100)
+	hang := r.throughProxy().Add(faults.Rule{Operation: "PutRecords", Skip: 1, Fault: faults.Hang()})
+	p := r.start("", "resend")
+	r.awaitLedger(1)
+	testenv.Eventually(t, "no call hangs", func() bool { return hang.Hits() > 0 })
 	p.Signal(syscall.SIGINT)
 	if code := p.wait(); code != 3 {
 		t.Errorf("exit code %d, want 3", code)
@@ -90,7 +96,8 @@ func TestAStoppedResendGoesOnWhereItStopped(t *testing.T) {
 	if n := len(r.ledger()); n >= 600 {
 		t.Fatalf("%d were put before the signal", n)
 	}
-	r.run(0, "resend", "--rate", "max")
+	hang.Remove()
+	r.run(0, "resend")
 	if beyond := r.verify(); len(r.ledger()) != 600 || len(beyond) > 0 {
 		t.Errorf("%d in the ledger, %d twice", len(r.ledger()), len(beyond))
 	}
@@ -99,15 +106,16 @@ func TestAStoppedResendGoesOnWhereItStopped(t *testing.T) {
 // A write that failed leaves a spill file without events. The next file is resent all the same.
 func TestAnEmptySpillFileDoesNotHideTheNext(t *testing.T) {
 	r := newRig(t)
+	r.createStream()
 	for name, text := range map[string]string{"spill.ndjson.sending": "", "spill.ndjson": r.lines(7)} {
 		if err := os.WriteFile(r.path(name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if p := r.run(0, "resend", "--rate", "max"); !strings.Contains(p.stderr.String(), "producer resend") {
+	if p := r.run(0, "resend"); !strings.Contains(p.stderr.String(), "producer resend") {
 		t.Error("the log does not say that there is another file")
 	}
-	r.run(0, "resend", "--rate", "max")
+	r.run(0, "resend")
 	if n := len(r.ledger()); n != 7 {
 		t.Errorf("%d of 7 were put", n)
 	}

@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"example.com/callevents/producer/status"
 	"example.com/callevents/shared/logging"
+	"example.com/callevents/shared/units"
 )
 
 // Exit codes.
@@ -39,15 +41,22 @@ func main() {
 
 func command(args []string) int {
 	var cfg Config
-	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"),
+	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"), units.Durations(),
 		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and evenly spread over its shards."))
+	if !slices.Contains(args, "run") && !slices.Contains(args, "resend") {
+		args = append([]string{"run"}, args...) // the default; named, so that --help lists its flags
+	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\nproducer --help lists all flags\n", err)
 		return exitUsage
 	}
-	if cfg.Seed == 0 {
-		cfg.Seed = rand.Uint64()
+	work := run
+	if parsed.Command() == "resend" {
+		work, cfg.Run = resend, resending()
+	}
+	if cfg.Run.Seed == 0 {
+		cfg.Run.Seed = rand.Uint64()
 	}
 
 	// The first signal ends the run in order. After it signals have their default effect again: a second one ends the
@@ -64,10 +73,6 @@ func command(args []string) int {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return exitUsage
-	}
-	work := run
-	if parsed.Command() == "resend" {
-		work = resend
 	}
 	report, err := work(ctx, &cfg, log, terminal)
 	if spilled, err := os.Stat(cfg.Spill); err == nil && spilled.Size() > 0 {

@@ -18,9 +18,11 @@ import (
 // resend puts the events of the spill file. It removes the file once each event is in the stream or spilled again. After
 // a crash the next resend puts all of them again.
 func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
-	if cfg.Input != "" {
-		return status.Report{}, errors.New("resend puts the events of --spill: leave out --input")
+	out, err := openOutputs(cfg)
+	if err != nil {
+		return status.Report{}, err
 	}
+	defer func() { _ = out.closeLedger() }()
 	file, err := spill.OpenResend(ctx, cfg.Spill)
 	if errors.Is(err, fs.ErrNotExist) {
 		log.WithField("file", cfg.Spill).Info("no spill file, nothing to resend")
@@ -29,39 +31,48 @@ func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *stat
 	if err != nil {
 		return status.Report{}, err
 	}
-	lines := source.NewLines(file, int(cfg.MaxRecordBytes), log)
+	lines := source.NewLines(file, out.aside, log)
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the run: the rest is spilled again
 	defer stop()
 	go lines.Run(reading)
-	report, err := deliver(ctx, cfg, lines, lines.Rejected, log, terminal)
+	report, err := deliver(ctx, cfg, out, lines, lines.Rejected, log, terminal)
 	if report.Elapsed == 0 {
 		return report, errors.Join(err, file.Close()) // nothing was put: the file stays for the next resend
 	}
-	rest, restErr := spillRest(reading, lines, cfg.Spill)
+	rest, restErr := spillRest(reading, lines, out.spill)
 	report.Put.Spilled += rest
-	if restErr != nil || report.Rejected > 0 || report.Put.Lost > 0 {
+	if restErr != nil || lines.Left() > 0 || report.Put.Lost > 0 {
 		return report, errors.Join(err, restErr, file.Close(), fmt.Errorf("%s stays, because some of its lines were not put; "+
 			"remove the others from it, or the next resend puts them again", file.Name()))
 	}
 	return report, errors.Join(err, file.Remove())
 }
 
+// restBytes is how much of the rest of a resend is written at a time: each write is forced to disk.
+const restBytes = 4 << 20
+
 // spillRest spills the lines that a resend has not read because it ended early.
-func spillRest(ctx context.Context, lines *source.Lines, path string) (spilled uint64, err error) {
-	file, err := spill.NewFile(path)
-	if err != nil {
-		return 0, err
+func spillRest(ctx context.Context, lines *source.Lines, file *spill.File) (spilled uint64, err error) {
+	for ended := false; !ended; {
+		var some []event.Event
+		for bytes := 0; bytes < restBytes && !ended; {
+			e, err := lines.Next(ctx)
+			if ended = errors.Is(err, io.EOF); ended {
+				break
+			}
+			if err != nil {
+				return spilled, fmt.Errorf("spill the rest: %w", err)
+			}
+			some = append(some, e)
+			bytes += len(e.JSON)
+		}
+		if len(some) == 0 {
+			continue
+		}
+		if err := file.Write(some); err != nil {
+			return spilled, fmt.Errorf("spill the rest: %w", err)
+		}
+		spilled += uint64(len(some))
 	}
-	for n := uint64(0); ; n++ {
-		e, err := lines.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return n, nil
-		}
-		if err == nil {
-			err = file.Write([]event.Event{e})
-		}
-		if err != nil {
-			return n, fmt.Errorf("spill the rest: %w", err)
-		}
-	}
+	return spilled, nil
 }

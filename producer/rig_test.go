@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"example.com/callevents/shared/testenv"
@@ -56,6 +57,14 @@ func (r *rig) throughProxy() *faults.Proxy {
 	r.t.Cleanup(proxy.Close)
 	r.endpoint = proxy.URL()
 	return proxy
+}
+
+// createStream creates the stream as a run would: a resend creates none.
+func (r *rig) createStream() {
+	r.t.Helper()
+	if _, err := r.client.CreateStream(r.t.Context(), &kinesis.CreateStreamInput{StreamName: &r.stream, ShardCount: aws.Int32(4)}); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // process is a producer that was started.

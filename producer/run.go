@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/producer/generate"
 	"example.com/callevents/producer/pace"
+	"example.com/callevents/producer/pulse"
 	"example.com/callevents/producer/put"
 	"example.com/callevents/producer/route"
 	"example.com/callevents/producer/source"
@@ -22,13 +21,8 @@ import (
 	"example.com/callevents/producer/stream"
 	"example.com/callevents/shared/awsclient"
 	"example.com/callevents/shared/event"
-	"example.com/callevents/shared/httpserver"
+	"example.com/callevents/shared/startup"
 )
-
-// drainTimeout is how long a run goes on after a signal to put what is unsent. Then it spills the rest.
-const drainTimeout = 30 * time.Second
-
-var errDrainTimeout = fmt.Errorf("not everything was put within %s of the signal; the rest is in the spill file", drainTimeout)
 
 // events are the source of a run's events. Next returns io.EOF after the last one. Soon after ctx ends it returns the
 // cause.
@@ -38,103 +32,130 @@ type events interface {
 
 // run puts generated events or those of --input. It ends with the events, the count, the duration or ctx.
 func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
-	if cfg.Input != "" {
-		in, err := openInput(cfg.Input)
-		if err != nil {
-			return status.Report{}, err
-		}
-		defer in.Close()
-		lines := source.NewLines(in, int(cfg.MaxRecordBytes), log)
-		go lines.Run(ctx) // a read of standard input cannot be interrupted: this may last as long as the process
-		return deliver(ctx, cfg, lines, lines.Rejected, log, terminal)
-	}
-	log.WithField("seed", cfg.Seed).Info("generating events")
-	generator, err := generate.New(cfg.Seed, time.Now)
-	if err != nil {
-		return status.Report{}, err
-	}
-	return deliver(ctx, cfg, generator, func() uint64 { return 0 }, log, terminal)
-}
-
-// deliver is a whole run, from top to bottom: open the files, find the stream and its shards, put events until there are
-// no more or ctx ends, put or spill what is unsent, and sum up.
-func deliver(ctx context.Context, cfg *Config, from events, rejected func() uint64, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
 	out, err := openOutputs(cfg)
 	if err != nil {
 		return status.Report{}, err
 	}
 	defer func() { _ = out.closeLedger() }() // if the run ends before it begins
-	awsConfig, err := awsclient.Load(ctx)
+	if cfg.Run.Input != "" {
+		in, err := openInput(cfg.Run.Input)
+		if err != nil {
+			return status.Report{}, err
+		}
+		defer in.Close()
+		lines := source.NewLines(in, out.aside, log)
+		go lines.Run(ctx) // a read of standard input cannot be interrupted: this may last as long as the process
+		return deliver(ctx, cfg, out, lines, lines.Rejected, log, terminal)
+	}
+	log.WithField("seed", cfg.Run.Seed).Info("generating events")
+	generator, err := generate.New(cfg.Run.Seed, time.Now)
 	if err != nil {
 		return status.Report{}, err
 	}
-	router := route.New(cfg.Seed)
-	watcher, misrouted, err := openStream(ctx, cfg, awsConfig, router, log)
-	if err != nil {
-		return status.Report{}, err
-	}
-	once := awsclient.Kinesis(awsConfig, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }) // the sender retries
-	sender := put.NewSender(cfg.sender(), once, out.ledger, out.spill, misrouted, log)
+	return deliver(ctx, cfg, out, generator, func() uint64 { return 0 }, log, terminal)
+}
+
+// deliver is a whole run, from top to bottom: find the stream and its shards, put events until there are
+// no more or ctx ends, put or spill what is unsent, and sum up.
+func deliver(ctx context.Context, cfg *Config, out *outputs, from events, rejected func() uint64, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
 	pacer := pace.New(cfg.pace())
-	started := time.Now()
-	report := func() status.Report {
-		return status.Report{Elapsed: time.Since(started), Pace: pacer.Stats(), Put: sender.Stats(), Rejected: rejected()}
-	}
-
+	now := newProgress(pacer, rejected)
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx)) // ends last
-	defer stopBackground()
 	var running sync.WaitGroup
-	if err := serve(background, &running, cfg.HTTP, report, log); err != nil {
+	endBackground := func() { stopBackground(); running.Wait() }
+	defer endBackground()
+	if err := now.serve(background, &running, cfg.HTTP, log); err != nil {
 		return status.Report{}, err
 	}
-	running.Go(func() { watcher.Run(background) })
-	running.Go(func() { status.NewReporter(report, terminal, log).Run(background) })
 
-	sending, stopSending := context.WithCancelCause(context.WithoutCancel(ctx)) // ends drainTimeout after ctx
+	router := route.New(cfg.Run.Seed)
+	opened, err := openStream(ctx, cfg, router, log)
+	if err != nil {
+		return status.Report{}, err
+	}
+	files := put.Files{Ledger: out.ledger, Spill: out.spill, Aside: out.aside}
+	sender := put.NewSender(cfg.sender(opened.maxRecordBytes), opened.client, files, opened.misrouted, log)
+	now.begin(sender)
+	running.Go(func() { opened.watcher.Run(background) })
+	running.Go(func() { status.NewReporter(now.report, terminal, log).Run(background) })
+	running.Go(func() { status.Watch(background, now.report, log) })
+
+	sending, stopSending := context.WithCancelCause(context.WithoutCancel(ctx)) // ends soon after ctx
 	defer stopSending(nil)
-	context.AfterFunc(ctx, func() { time.AfterFunc(drainTimeout, func() { stopSending(errDrainTimeout) }) })
+	context.AfterFunc(ctx, func() { sender.Drain(sending, stopSending) })
+	if cfg.Run.Aggregate || cfg.Run.StrictOrder {
+		running.Go(func() {
+			if err := opened.manager.AwaitDistribution(background); err != nil {
+				stopSending(err)
+			}
+		})
+	}
 	sent := make(chan error, 1)
 	go func() { sent <- sender.Run(sending) }()
 
 	// The order of the end: no more events; what is unsent is put or spilled; the background stops; the summary.
-	err = produce(ctx, cfg.Duration, from, pacer, router, sender)
+	err = produce(ctx, cfg.Run.Duration, from, pacer, router, sender, now.eventLoop)
 	sender.Close()
 	err = errors.Join(err, <-sent, out.closeLedger())
-	stopBackground()
-	running.Wait()
-	return report(), errors.Join(err, summarize(cfg, report(), err))
+	endBackground()
+	report := now.report()
+	return report, errors.Join(err, summarize(cfg, report, err))
 }
 
-// openStream makes sure that the stream exists and reads its shard map into router. The watcher keeps that up to date.
-// misrouted is what the sender tells of records on unexpected shards.
-func openStream(ctx context.Context, cfg *Config, awsConfig aws.Config, router *route.Router, log *logrus.Logger) (watcher *stream.Watcher, misrouted put.Misrouted, err error) {
-	manager := stream.NewManager(awsclient.Kinesis(awsConfig), cfg.wanted(), log)
+// openedStream is the stream as a run uses it.
+type openedStream struct {
+	manager        *stream.Manager
+	client         *kinesis.Client // does not retry: the sender does
+	watcher        *stream.Watcher // keeps the shard map of the router up to date
+	misrouted      put.Misrouted   // what the sender tells of records on unexpected shards
+	maxRecordBytes int
+}
+
+// openStream makes sure that the stream exists and reads its shard map into router. It waits for what may pass by itself.
+func openStream(ctx context.Context, cfg *Config, router *route.Router, log *logrus.Logger) (*openedStream, error) {
+	var config aws.Config
+	err := startup.Wait(ctx, log, "the credentials", cfg.StartTimeout, func(ctx context.Context) (err error) {
+		config, err = awsclient.Load(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	manager := stream.NewManager(awsclient.Kinesis(config), cfg.wanted(config.Region), cfg.StartTimeout, log)
 	found, err := manager.Ensure(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	watcher = stream.NewWatcher(manager, router, log)
-	if err := watcher.Load(ctx); err != nil {
-		return nil, nil, err
+	if stream.DistributesItself(found) && (cfg.Run.Aggregate || cfg.Run.StrictOrder) {
+		return nil, stream.ErrDistributesItself{Stream: cfg.streamID()}
 	}
+	watcher := stream.NewWatcher(manager, router, log)
+	if err := watcher.Load(ctx, cfg.StartTimeout); err != nil {
+		return nil, err
+	}
+	opened := &openedStream{manager: manager, client: awsclient.Kinesis(config, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }),
+		watcher: watcher, misrouted: watcher.Misrouted, maxRecordBytes: stream.MaxRecordBytes(found)}
 	if stream.DistributesItself(found) { // every record comes out on another shard, whatever the shard map says
-		return watcher, func(uint64) {}, nil
+		opened.misrouted = func(uint64) {}
 	}
-	return watcher, watcher.Misrouted, nil
+	return opened, nil
 }
 
 // produce puts one record each time that one is due. It returns nil at the end of the run, also if ctx or the sender
 // ends it.
-func produce(ctx context.Context, duration time.Duration, from events, pacer *pace.Pacer, router *route.Router, sender *put.Sender) error {
+func produce(ctx context.Context, duration time.Duration, from events, pacer *pace.Pacer, router *route.Router, sender *put.Sender, loop *pulse.Pulse) error {
+	defer loop.Rest()
 	if duration > 0 { // the source may block longer than that
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, duration+pace.StallAfter)
 		defer cancel()
 	}
 	for {
+		loop.Beat(pacer.Wait())
 		if _, due := pacer.Next(ctx); !due {
 			return nil
 		}
+		loop.Rest() // the source may take any time, and so may Put: the sender's loop ends that
 		asked := time.Now()
 		e, err := from.Next(ctx)
 		if errors.Is(err, io.EOF) || ctx.Err() != nil {
@@ -151,26 +172,4 @@ func produce(ctx context.Context, duration time.Duration, from events, pacer *pa
 			return nil // Run's error says why the sender stopped
 		}
 	}
-}
-
-// serve serves metrics and health at --http until ctx ends.
-func serve(ctx context.Context, running *sync.WaitGroup, address string, report func() status.Report, log *logrus.Logger) error {
-	if address == "" {
-		return nil
-	}
-	registry := prometheus.NewRegistry()
-	if _, err := status.NewMetrics(registry, report); err != nil {
-		return fmt.Errorf("register metrics: %w", err)
-	}
-	listener, err := httpserver.Listen(address)
-	if err != nil {
-		return err
-	}
-	log.WithField("address", listener.Addr().String()).Info("HTTP server started: /metrics and /healthz")
-	running.Go(func() {
-		if err := httpserver.Serve(ctx, listener, status.Handler(registry, report, log)); err != nil {
-			log.WithError(err).Error("HTTP server stopped, the run goes on without metrics and health")
-		}
-	})
-	return nil
 }

@@ -128,7 +128,7 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	}
 	link := w.store.Link(b)
 	if link.Rejected > 0 {
-		if err := w.store.PutDeadLetters(t.Context(), link, b); err != nil {
+		if err := w.store.PutDeadLetters(t.Context(), link, b, 1); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -176,7 +176,7 @@ func (w *Worker) release(c *shardConsumer, failure error) {
 		c.tracker.Failed(failure)
 		c.log.WithError(failure).Warn("shard left before everything was committed, it is read again from the last link")
 		pause := failurePause
-		if stall.Permanent(failure) || errors.Is(failure, errGone) {
+		if errors.Is(failure, warehouse.ErrFatal) || errors.Is(failure, errGone) {
 			pause = 2 * w.cfg.StallAfter
 		}
 		if errors.Is(failure, errGone) {

@@ -24,7 +24,7 @@ import (
 
 // newEngine returns the library's Worker, with every one of its doors answered by ours.
 func (w *Worker) newEngine() *worker.Worker {
-	const never = math.MaxInt64 / int(time.Millisecond) // milliseconds; some 292 years
+	const never = int(min(int64(math.MaxInt), math.MaxInt64/int64(time.Millisecond))) // milliseconds; some 292 years
 	cfg := config.NewKinesisClientLibConfig(w.cfg.Application, w.cfg.Stream, w.aws.Region, w.cfg.WorkerID).
 		WithShardSyncIntervalMillis(10). // of the event loop, which is parked while there is no lease to acquire
 		WithLeaseRefreshWaitTime(never). // leases renew themselves

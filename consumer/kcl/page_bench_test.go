@@ -44,7 +44,7 @@ func BenchmarkPage(b *testing.B) {
 				if err == nil {
 					err = shard.Process(b.Context(), page.Records)
 				}
-				if err != nil || strconv.Itoa(answers.sent) != string(shard.Position()) {
+				if err != nil || strconv.FormatInt(answers.sent, 10) != string(shard.Position()) {
 					b.Fatalf("at %s after %d: %v", shard.Position(), answers.sent, err)
 				}
 			}
@@ -63,7 +63,7 @@ type answers struct {
 	body    []byte
 	numbers []int // where the sequence numbers are
 	records int
-	sent    int
+	sent    int64
 }
 
 func newAnswers(records int) *answers {
@@ -82,7 +82,7 @@ func newAnswers(records int) *answers {
 func (a *answers) Do(*http.Request) (*http.Response, error) {
 	for _, at := range a.numbers {
 		a.sent++
-		strconv.AppendInt(a.body[at:at], int64(a.sent), 10)
+		strconv.AppendInt(a.body[at:at], a.sent, 10)
 	}
 	return &http.Response{StatusCode: http.StatusOK, ContentLength: int64(len(a.body)), Header: http.Header{},
 		Body: io.NopCloser(bytes.NewReader(a.body))}, nil

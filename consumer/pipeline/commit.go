@@ -66,7 +66,11 @@ func (p *Pipeline) begin(place warehouse.Place) {
 // dead letters. Then the link's range is read again for them, before anything follows the link: so dead letters can be
 // missing at the tip only.
 func (p *Pipeline) goOnAfter(ctx context.Context, link warehouse.Link) error {
-	missing, err := p.cfg.Store.DeadLettersMissing(ctx, link)
+	var missing bool
+	err := p.repeat(ctx, link.DeadLetters, func(int) (err error) {
+		missing, err = p.cfg.Store.DeadLettersMissing(ctx, link)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -109,7 +113,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 	// Crash here, with records rejected: the link is the tip and lacks its dead letters. The next owner reads the
 	// link's range again and stores them, see goOnAfter.
 	if link.Rejected > 0 {
-		if err := p.cfg.Store.PutDeadLetters(ctx, link, p.batch); err != nil {
+		if err := p.putDeadLetters(ctx, link); err != nil {
 			return err
 		}
 	}
@@ -128,24 +132,49 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 //
 // The same request is repeated until its outcome is known: as long as it may still take effect, nothing may follow it.
 // The error is the cause of the context's end, or [warehouse.ErrFatal].
-func (p *Pipeline) create(ctx context.Context) (warehouse.Link, error) {
+func (p *Pipeline) create(ctx context.Context) (there warehouse.Link, err error) {
 	link := p.cfg.Store.Link(p.batch)
-	for attempt := 1; ; attempt++ {
-		p.stall.Waits(stall.S3)
+	err = p.repeat(ctx, link.Key(), func(int) error {
 		outcome, err := p.cfg.Store.Create(ctx, p.lease.Deadline(), p.batch) // PutObject, If-None-Match: *
 		switch outcome {
 		case warehouse.Done:
-			return link, nil
+			there = link
+			return nil
 		case warehouse.Refused:
-			first, ok, headErr := p.cfg.Store.Head(ctx, link.Place)
-			if ok || errors.Is(headErr, warehouse.ErrFatal) {
-				return first, headErr
+			first, ok, err := p.cfg.Store.Head(ctx, link.Place)
+			if there = first; err == nil && !ok {
+				return errGoneAgain
 			}
-			err = headErr // nil: it is gone again
+			return err
+		}
+		return err
+	})
+	return there, err
+}
+
+// errGoneAgain means that a link was refused for another one, which is not there: somebody has removed it.
+var errGoneAgain = errors.New("the object that was in the way is gone")
+
+// putDeadLetters stores the dead letters of a link that has what the batch has.
+func (p *Pipeline) putDeadLetters(ctx context.Context, link warehouse.Link) error {
+	return p.repeat(ctx, link.DeadLetters, func(attempt int) error {
+		return p.cfg.Store.PutDeadLetters(ctx, link, p.batch, attempt)
+	})
+}
+
+// repeat makes attempts at a request to S3 until one succeeds. attempt counts from 1. The error is the cause of the
+// context's end, with the outcome unknown, or [warehouse.ErrFatal].
+func (p *Pipeline) repeat(ctx context.Context, key string, request func(attempt int) error) error {
+	defer p.stall.Waits(stall.Nothing)
+	for attempt := 1; ; attempt++ {
+		p.stall.Waits(stall.S3)
+		err := request(attempt)
+		if err == nil || errors.Is(err, warehouse.ErrFatal) {
+			return err
 		}
 		p.stall.Failed(err)
-		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
-			return warehouse.Link{}, fmt.Errorf("commit %s: outcome unknown: %w", link.Key(), err)
+		if err := p.cfg.Store.Again(ctx, key, attempt, err); err != nil {
+			return fmt.Errorf("outcome of a request for %s unknown: %w", key, err)
 		}
 	}
 }
@@ -162,17 +191,14 @@ func (p *Pipeline) adopt(ctx context.Context, link warehouse.Link) error {
 // follow goes on after the newest link that follows another writer's. There may be many: they are not met one by one, at
 // a flush interval each. The store is asked until it answers.
 func (p *Pipeline) follow(ctx context.Context, link warehouse.Link) error {
-	p.stall.Waits(stall.S3)
-	tip, ok, err := p.cfg.Store.Follow(ctx, link.Next())
-	for attempt := 1; err != nil; attempt++ {
-		p.stall.Failed(err)
-		if errors.Is(err, warehouse.ErrFatal) {
-			return err
-		}
-		if err := p.cfg.Store.Again(ctx, link.Key(), attempt, err); err != nil {
-			return fmt.Errorf("follow %s: %w", link.Key(), err)
-		}
+	var tip warehouse.Link
+	var ok bool
+	err := p.repeat(ctx, link.Key(), func(int) (err error) {
 		tip, ok, err = p.cfg.Store.Follow(ctx, link.Next())
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	if ok {
 		link = tip
@@ -186,7 +212,7 @@ func (p *Pipeline) follow(ctx context.Context, link warehouse.Link) error {
 // restore stores the dead letters of the link whose range was read again, and goes on after it.
 func (p *Pipeline) restore(ctx context.Context) error {
 	link := *p.repair
-	if err := p.cfg.Store.PutDeadLetters(ctx, link, p.batch); err != nil {
+	if err := p.putDeadLetters(ctx, link); err != nil {
 		return err
 	}
 	p.countRejected()

@@ -52,34 +52,28 @@ func DeadLettersOwner(errorsPrefix, key string) (application string) {
 	return folder
 }
 
-// PutDeadLetters stores the dead letters of a link with Rejected > 0. It repeats the request until it succeeds or ctx
-// ends. b holds them and has the link's range. Repeating the call is harmless.
+// PutDeadLetters stores the dead letters of a link with Rejected > 0. b holds them and has the link's range. An error that
+// is not [ErrFatal] leaves open whether they are stored: call it again, with attempt counting from 1. Repeating the call is
+// harmless.
 //
 // They are created. If something is there, it is looked at: only dead letters of this very link are overwritten, and
 // only by all of them. b may have fewer: retention trimmed part of the range before it was read again, or another
 // version of the program judges differently. Then a person is told. [ErrFatal] means that the key is not one for the dead
 // letters of the link, or that somebody else's object is there; nothing is overwritten.
-func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch) error {
+func (s *Store) PutDeadLetters(ctx context.Context, link Link, b *Batch, attempt int) error {
 	if err := s.checkDeadLetters(link); err != nil {
 		return err
 	}
 	complete := b.first == link.First && b.last == link.Last && b.rejected == link.Rejected
-	for attempt := 1; ; attempt++ {
-		err := s.putDeadLetters(ctx, link, b, complete, attempt)
-		switch {
-		case err == nil && b.rejected != link.Rejected:
-			s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
-				"sequence_number": link.Last}).Error("dead letters incomplete: retention or a change of version took the rest")
-			return nil
-		case err == nil, errors.Is(err, errThere):
-			return nil
-		case errors.Is(err, ErrFatal):
-			return err
-		}
-		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
-			return fmt.Errorf("put dead letters %s: %w", link.DeadLetters, err)
-		}
+	err := s.putDeadLetters(ctx, link, b, complete, attempt)
+	switch {
+	case err == nil && b.rejected != link.Rejected:
+		s.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": link.Rejected, "recovered": b.rejected,
+			"sequence_number": link.Last}).Error("dead letters incomplete: retention or a change of version took the rest")
+	case err != nil && !errors.Is(err, errThere):
+		return fmt.Errorf("put dead letters %s: %w", link.DeadLetters, err)
 	}
+	return nil
 }
 
 // errThere means that dead letters of the link are there, and those at hand are no more.
@@ -154,7 +148,7 @@ func (s *Store) put(ctx context.Context, in *s3.PutObjectInput, body io.ReadSeek
 }
 
 // DeadLettersMissing reports whether the link has rejected records whose dead letters are not there: its writer died
-// between the two. It asks until it has an answer. The error is [ErrFatal], or the cause of the context's end.
+// between the two. An error that is not [ErrFatal] leaves that open.
 func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error) {
 	if link.Rejected == 0 {
 		return false, nil
@@ -162,20 +156,16 @@ func (s *Store) DeadLettersMissing(ctx context.Context, link Link) (bool, error)
 	if err := s.checkDeadLetters(link); err != nil {
 		return false, err
 	}
-	for attempt := 1; ; attempt++ {
-		there, err := s.headDeadLetters(ctx, link)
-		switch {
-		case status(err) == http.StatusNotFound:
-			return true, nil
-		case status(err) == http.StatusForbidden:
-			return false, s.forbidden(link.Bucket, link.DeadLetters, err)
-		case err == nil: // if they are somebody else's, the attempt to store ours says so
-			return !isDeadLetters(there, link), nil
-		}
-		if err := s.Again(ctx, link.DeadLetters, attempt, err); err != nil {
-			return false, fmt.Errorf("head dead letters %s: %w", link.DeadLetters, err)
-		}
+	there, err := s.headDeadLetters(ctx, link)
+	switch {
+	case status(err) == http.StatusNotFound:
+		return true, nil
+	case status(err) == http.StatusForbidden:
+		return false, s.forbidden(link.Bucket, link.DeadLetters, err)
+	case err != nil:
+		return false, fmt.Errorf("head dead letters %s: %w", link.DeadLetters, err)
 	}
+	return !isDeadLetters(there, link), nil // if they are somebody else's, the attempt to store ours says so
 }
 
 func (s *Store) headDeadLetters(ctx context.Context, link Link) (metadata map[string]string, err error) {

@@ -48,7 +48,7 @@ func TestDeadLettersAreWhatAPersonNeeds(t *testing.T) {
 			t.Fatalf("missing: %v, %v", missing, err)
 		}
 		for range 2 {
-			if err := s.PutDeadLetters(ctx, link, b); err != nil {
+			if err := s.PutDeadLetters(ctx, link, b, 1); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -79,7 +79,7 @@ func TestIncompleteDeadLettersAreReportedAndReplaceNothing(t *testing.T) {
 		entries := func() int { return strings.Count(srv.read(t, link.DeadLetters), "\n") }
 		put := func(b *warehouse.Batch, want int) {
 			t.Helper()
-			if err := s.PutDeadLetters(ctx, link, b); err != nil || entries() != want {
+			if err := s.PutDeadLetters(ctx, link, b, 1); err != nil || entries() != want {
 				t.Fatalf("%d entries, %v; want %d", entries(), err, want)
 			}
 		}
@@ -122,7 +122,7 @@ func TestApplicationsShareAnErrorsPrefix(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.PutDeadLetters(ctx, link, b); err != nil {
+		if err := s.PutDeadLetters(ctx, link, b, 1); err != nil {
 			t.Fatal(err)
 		}
 		links = append(links, link)
@@ -161,7 +161,7 @@ func TestDeadLettersOfOthersAreNotOverwritten(t *testing.T) {
 			if missing, err := s.DeadLettersMissing(ctx, link); err != nil || !missing {
 				t.Errorf("%s: missing %t, %v", name, missing, err)
 			}
-			err = s.PutDeadLetters(ctx, link, b)
+			err = s.PutDeadLetters(ctx, link, b, 1)
 			if !errors.Is(err, warehouse.ErrFatal) || !strings.Contains(err.Error(), "move it away") || srv.read(t, link.DeadLetters) != "theirs" {
 				t.Errorf("%s: %v, and there is %q", name, err, srv.read(t, link.DeadLetters))
 			}
@@ -182,14 +182,14 @@ func TestALinkCannotNameAnotherKey(t *testing.T) {
 		place("100").Key("errors/app/", warehouse.NDJSON) + "/x", place("100").Key("errors", warehouse.NDJSON)} {
 		link.DeadLetters = key
 		_, missing := s.DeadLettersMissing(t.Context(), link)
-		if err := s.PutDeadLetters(t.Context(), link, b); !errors.Is(err, warehouse.ErrFatal) || !errors.Is(missing, warehouse.ErrFatal) || len(m.requests) > 0 {
+		if err := s.PutDeadLetters(t.Context(), link, b, 1); !errors.Is(err, warehouse.ErrFatal) || !errors.Is(missing, warehouse.ErrFatal) || len(m.requests) > 0 {
 			t.Errorf("%q: %v, %v, and %v", key, missing, err, m.requests)
 		}
 	}
 	for _, key := range []string{place("100").Key("errors/", warehouse.NDJSON), place("100").Key("former/errors/", warehouse.NDJSON)} {
 		link.DeadLetters = key // as the first version or a former run wrote them
 		for range 2 {
-			if err := s.PutDeadLetters(t.Context(), link, b); err != nil {
+			if err := s.PutDeadLetters(t.Context(), link, b, 1); err != nil {
 				t.Errorf("%q: %v", key, err)
 			}
 		}

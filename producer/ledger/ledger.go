@@ -18,6 +18,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"example.com/callevents/producer/private"
 )
 
 // Line is one acknowledged record.
@@ -36,7 +38,7 @@ type File struct {
 // Open opens the ledger for appending, and creates it if it is absent. If a crash of the machine has cut the last line
 // short, Open removes that line.
 func Open(path string) (*File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+	file, err := private.Open(path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}

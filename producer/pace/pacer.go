@@ -74,6 +74,15 @@ func (p *Pacer) Next(ctx context.Context) (due time.Time, ok bool) {
 	return due, true
 }
 
+// Wait is how long Next will wait, as far as is known now. It is for the goroutine that calls Next.
+func (p *Pacer) Wait() time.Duration {
+	if p.begin.IsZero() {
+		return 0
+	}
+	now := time.Now()
+	return max(0, p.due(now).Sub(now))
+}
+
 // Forgive moves all later due times by d. It is for the time that the source of the records took: there is nothing to
 // catch up on.
 func (p *Pacer) Forgive(d time.Duration) { p.start = p.start.Add(d) }

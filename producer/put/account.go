@@ -25,11 +25,14 @@ type Stats struct {
 	PossibleDuplicates uint64            // records that had an attempt with unknown outcome
 	Spilled            uint64            // given up and spilled
 	Lost               uint64            // given up, and the spill could not be written
+	Refused            uint64            // put aside: the stream does not take them
 	Slowest            time.Duration     // longest time from a record's creation to its acknowledgement
+	LastAcknowledged   time.Time         // zero: none was
 
 	Unsent   int           // accepted, and neither acknowledged nor given up
 	InFlight int           // of those, in a call right now
 	Oldest   time.Duration // age of the oldest unsent record; 0: there is none
+	Standstill
 }
 
 // account counts what is unsent, and everything that Stats tells.
@@ -93,6 +96,7 @@ func (a *account) acknowledged(e *entry, shardID string, now time.Time) {
 	a.stats.Records += uint64(len(e.records))
 	a.stats.Bytes += uint64(bytes)
 	a.stats.PerShard[shardID] += uint64(len(e.records))
+	a.stats.LastAcknowledged = now
 	a.stats.Slowest = max(a.stats.Slowest, now.Sub(e.created()))
 }
 
@@ -107,6 +111,13 @@ func (a *account) givenUp(entries []*entry, spilled bool) {
 			a.stats.Lost += uint64(len(e.records))
 		}
 	}
+}
+
+// putAside counts an entry that was put aside.
+func (a *account) putAside(e *entry) {
+	a.stats.Unsent -= len(e.records)
+	a.unsentBytes -= e.eventBytes()
+	a.stats.Refused += uint64(len(e.records))
 }
 
 // snapshot returns a copy of the stats; oldest is when the oldest unsent record was created, zero if there is none.

@@ -26,17 +26,19 @@ func (b *backlog) queue(shardID string) *queue {
 // add appends an entry to its queue.
 func (b *backlog) add(e *entry) {
 	e.queue.entries = append(e.queue.entries, e)
+	e.queue.waits(e.created())
 	b.await(e.queue)
 }
 
-// putBack returns the failed entries of a call to the front of their queues, and returns how many queues these are.
-func (b *backlog) putBack(failed []*entry, now time.Time) (queues int) {
+// putBack returns the failed entries of a call to the front of their queues, which then back off or not. It returns how
+// many queues these are.
+func (b *backlog) putBack(failed []*entry, backOff bool, now time.Time) (queues int) {
 	perQueue := map[*queue][]*entry{}
 	for _, e := range failed {
 		perQueue[e.queue] = append(perQueue[e.queue], e)
 	}
 	for q, entries := range perQueue {
-		q.putBack(entries, now)
+		q.putBack(entries, backOff, now)
 		b.await(q)
 	}
 	return len(perQueue)
@@ -96,13 +98,20 @@ func (b *backlog) nextOfEach(n int, now time.Time) (entries []*entry) {
 	return entries
 }
 
-// expired removes and returns the entries that were created at or before limit.
+// expired returns the entries that were created at or before limit. They stay in their queues.
 func (b *backlog) expired(limit time.Time) (old []*entry) {
 	for _, q := range b.waiting {
 		old = append(old, q.expired(limit)...)
 	}
-	b.dropEmpty()
 	return old
+}
+
+// remove removes entries that expired has just returned. Others may have been added since, behind them.
+func (b *backlog) remove(expired []*entry) {
+	for _, e := range expired {
+		e.queue.entries = e.queue.entries[1:]
+	}
+	b.dropEmpty()
 }
 
 // removeAll removes and returns all entries.

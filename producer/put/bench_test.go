@@ -42,7 +42,7 @@ func BenchmarkSender(b *testing.B) {
 				router := route.New(1)
 				router.Use(shards(n))
 				cfg := put.Config{Stream: "calls", Linger: 100 * time.Millisecond, InFlight: 8, MaxRecordBytes: 1 << 20, RecordTTL: time.Minute, Aggregate: aggregate}
-				sender := put.NewSender(cfg, sink{}, nil, &spilled{}, func(uint64) {}, log)
+				sender := put.NewSender(cfg, sink{}, put.Files{Spill: &spilled{}, Aside: &spilled{}}, func(uint64) {}, log)
 				ended := make(chan error)
 				go func() { ended <- sender.Run(b.Context()) }()
 				b.ReportAllocs()

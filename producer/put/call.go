@@ -25,6 +25,7 @@ type API interface {
 // call is one PutRecords or PutRecord, and after it the outcome of each entry.
 type call struct {
 	entries []*entry
+	started time.Time
 	oldest  time.Time                     // when the oldest record was created
 	results []types.PutRecordsResultEntry // one for each entry
 	outcome outcome                       // of the entries that are not done
@@ -32,7 +33,7 @@ type call struct {
 }
 
 func newCall(entries []*entry) *call {
-	c := &call{entries: entries}
+	c := &call{entries: entries, started: time.Now()}
 	for _, e := range entries {
 		c.oldest = earliest(c.oldest, e.created())
 		e.attempts++

@@ -31,6 +31,16 @@ func (c *calls) start(ctx context.Context, entries []*entry) *call {
 	return started
 }
 
+// startedBefore counts the calls in flight that were started before t.
+func (c *calls) startedBefore(t time.Time) (n int) {
+	for inFlight := range c.inFlight {
+		if inFlight.started.Before(t) {
+			n++
+		}
+	}
+	return n
+}
+
 // remove is for a call that came out of ended.
 func (c *calls) remove(ended *call) { delete(c.inFlight, ended) }
 

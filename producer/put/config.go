@@ -17,7 +17,7 @@ type Config struct {
 	InFlight       int           // calls at the same time; 0: 1
 	ShardRecords   int           // limit of a shard in records per second; 0: no limit
 	ShardBytes     int           // limit of a shard in bytes per second, partition keys included; 0: no limit
-	MaxRecordBytes int           // size of the largest record, partition key included
+	MaxRecordBytes int           // size of the largest record that the stream takes, partition key included
 	RecordTTL      time.Duration // age at which a record is given up; 0: never
 	BlockAfter     time.Duration // Put blocks while the oldest unsent record is older; 0: it does not
 	Aggregate      bool          // many events in one record, in the format of the KPL
@@ -47,9 +47,16 @@ type Ledger interface {
 	Append([]ledger.Line) error
 }
 
-// Spill keeps the events that were given up. Write returns when they are on disk. After an error none of them is.
+// Spill keeps events. Write returns when they are on disk. After an error none of them is. It is safe for concurrent use.
 type Spill interface {
 	Write([]event.Event) error
+}
+
+// Files are where records go that are not on their way.
+type Files struct {
+	Ledger Ledger // those that were acknowledged; nil: none
+	Spill  Spill  // those that were given up; a later run can put them
+	Aside  Spill  // those that the stream refuses for what they are; no run can put them
 }
 
 // Misrouted is called for each record that came out on another shard than it was routed to, with the version of the

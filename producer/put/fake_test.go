@@ -30,6 +30,7 @@ type stream struct {
 	refuse  func(shardID, data string) bool  // this entry, for throughput
 	fail    func() (err error, applied bool) // the whole call; applied: the records were put all the same
 	check   func(in *kinesis.PutRecordInput) // strict order
+	invalid func(data string) bool           // a call with it is refused as a whole
 
 	mu         sync.Mutex
 	records    []stored
@@ -40,11 +41,16 @@ type stream struct {
 
 func (s *stream) PutRecords(ctx context.Context, in *kinesis.PutRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.PutRecordsOutput, error) {
 	out := &kinesis.PutRecordsOutput{}
+	for _, entry := range in.Records {
+		if s.invalid != nil && s.invalid(string(entry.Data)) {
+			return nil, s.call(ctx, func() {}, len(in.Records), &types.ValidationException{})
+		}
+	}
 	err := s.call(ctx, func() {
 		for _, entry := range in.Records {
 			out.Records = append(out.Records, s.put(string(entry.Data), *entry.PartitionKey, *entry.ExplicitHashKey))
 		}
-	}, len(in.Records))
+	}, len(in.Records), nil)
 	return out, err
 }
 
@@ -54,8 +60,11 @@ func (s *stream) PutRecord(ctx context.Context, in *kinesis.PutRecordInput, _ ..
 		s.check(in)
 		s.mu.Unlock()
 	}
+	if s.invalid != nil && s.invalid(string(in.Data)) {
+		return nil, s.call(ctx, func() {}, 1, &types.ValidationException{})
+	}
 	var result types.PutRecordsResultEntry
-	if err := s.call(ctx, func() { result = s.put(string(in.Data), *in.PartitionKey, *in.ExplicitHashKey) }, 1); err != nil {
+	if err := s.call(ctx, func() { result = s.put(string(in.Data), *in.PartitionKey, *in.ExplicitHashKey) }, 1, nil); err != nil {
 		return nil, err
 	}
 	if result.ErrorCode != nil {
@@ -64,7 +73,7 @@ func (s *stream) PutRecord(ctx context.Context, in *kinesis.PutRecordInput, _ ..
 	return &kinesis.PutRecordOutput{ShardId: result.ShardId, SequenceNumber: result.SequenceNumber}, nil
 }
 
-func (s *stream) call(ctx context.Context, apply func(), entries int) error {
+func (s *stream) call(ctx context.Context, apply func(), entries int, answer error) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, entries)
 	s.up++
@@ -88,7 +97,7 @@ func (s *stream) call(ctx context.Context, apply func(), entries int) error {
 		}
 	}
 	apply()
-	return nil
+	return answer
 }
 
 func (s *stream) put(data, partitionKey, hashKey string) types.PutRecordsResultEntry {
@@ -116,28 +125,71 @@ func (s *stream) answerAtOnce() {
 	s.latency = 0
 }
 
+// disk is what a write meets.
+type disk struct {
+	mu    sync.Mutex
+	err   error
+	hangs chan struct{} // a write waits for it; nil: it does not wait
+	tried int
+}
+
+func (d *disk) meet() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tried++
+	if hangs := d.hangs; hangs != nil {
+		d.mu.Unlock()
+		<-hangs
+		d.mu.Lock()
+	}
+	return d.err
+}
+
 // book is a ledger, spilled a spill in memory.
 type book struct {
+	disk
 	entries []ledger.Line
-	err     error
 }
 
 func (b *book) Append(entries []ledger.Line) error {
+	err := b.meet()
 	b.entries = append(b.entries, entries...)
-	return b.err
+	return err
 }
 
 type spilled struct {
-	mu     sync.Mutex
+	disk
 	events []event.Event
-	err    error
 }
 
 func (s *spilled) Write(events []event.Event) error {
+	err := s.meet()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err == nil {
+	if err == nil {
 		s.events = append(s.events, events...)
 	}
-	return s.err
+	return err
+}
+
+// change changes how the stream and the disks behave from now on.
+func (b *rig) change(how func()) {
+	b.stream.mu.Lock()
+	defer b.stream.mu.Unlock()
+	b.book.mu.Lock()
+	defer b.book.mu.Unlock()
+	b.spilled.mu.Lock()
+	defer b.spilled.mu.Unlock()
+	how()
+}
+
+// mend is a change after which everything works.
+func (b *rig) mend() {
+	b.stream.latency, b.stream.fail, b.stream.refuse = 20*time.Millisecond, nil, nil
+	for _, d := range []*disk{&b.book.disk, &b.spilled.disk} {
+		if d.hangs != nil {
+			close(d.hangs)
+		}
+		d.hangs, d.err = nil, nil
+	}
 }

@@ -22,8 +22,13 @@ type queue struct {
 	inBacklog bool      // among the waiting queues of the backlog
 	notBefore time.Time // no entry is sent before: the queue backs off, or a limit is used up
 	failures  int       // in a row, each followed by a backoff
-	records   bucket
-	bytes     bucket
+
+	// The standstill of the shard.
+	waitsSince time.Time // since then it has had records to take, and has taken none; zero: it takes them
+	trouble    Reason    // why the last of its records to fail was not put; empty: none failed since waitsSince
+	lastError  string
+	records    bucket
+	bytes      bucket
 
 	// Strict order only.
 	inCall bool    // an entry is in a call
@@ -57,8 +62,12 @@ func (q *queue) pop(now time.Time) bool {
 
 // acknowledged ends the backoff, and keeps the sequence number for the next record in strict order. It reports false if
 // the entry came out on another shard.
-func (q *queue) acknowledged(result types.PutRecordsResultEntry) bool {
+func (q *queue) acknowledged(result types.PutRecordsResultEntry, now time.Time) bool {
 	q.failures, q.last = 0, result.SequenceNumber
+	q.waitsSince, q.trouble, q.lastError = time.Time{}, "", ""
+	if len(q.entries) > 0 {
+		q.waitsSince = now
+	}
 	if result.ShardId == nil || *result.ShardId != q.shardID {
 		q.last = nil // a sequence number orders within its own shard only
 		return false
@@ -66,25 +75,31 @@ func (q *queue) acknowledged(result types.PutRecordsResultEntry) bool {
 	return true
 }
 
-// putBack returns failed entries to the front of the queue, in their order, and backs off. Calls that were in flight
-// at the same time count as one failure.
-func (q *queue) putBack(failed []*entry, now time.Time) {
+// waits notes that the shard has records to take.
+func (q *queue) waits(now time.Time) {
+	if q.waitsSince.IsZero() {
+		q.waitsSince = now
+	}
+}
+
+// putBack returns failed entries to the front of the queue, in their order, and backs off if it is the shard that failed.
+// Calls that were in flight at the same time count as one failure.
+func (q *queue) putBack(failed []*entry, backOff bool, now time.Time) {
 	q.entries = slices.Concat(failed, q.entries)
-	if q.failures > 0 && now.Before(q.notBefore) {
+	q.waits(now)
+	if !backOff || (q.failures > 0 && now.Before(q.notBefore)) {
 		return
 	}
 	q.notBefore = now.Add(rand.N(min(longestBackoff, firstBackoff<<min(q.failures, 10))))
 	q.failures++
 }
 
-// expired removes and returns the entries at the front that were created at or before limit. While an entry is in a
-// call in strict order there are none: no other may overtake it, not even into the spill.
+// expired returns the entries at the front that were created at or before limit. While an entry is in a call in strict
+// order there are none: no other may overtake it, not even into the spill.
 func (q *queue) expired(limit time.Time) []*entry {
 	n := 0
 	for !q.inCall && n < len(q.entries) && !q.entries[n].created().After(limit) {
 		n++
 	}
-	old := q.entries[:n:n]
-	q.entries = q.entries[n:]
-	return old
+	return q.entries[:n:n]
 }

@@ -22,6 +22,7 @@ type rig struct {
 	stream    *stream
 	book      book
 	spilled   spilled
+	aside     spilled
 	misrouted []uint64
 	router    *route.Router
 	made      int
@@ -47,13 +48,16 @@ func start(t *testing.T, n int, cfg put.Config, prepare func(*rig)) *rig {
 	t.Helper()
 	log := logrus.New()
 	log.SetOutput(t.Output())
-	cfg.Stream, cfg.MaxRecordBytes = "calls", 1<<20
+	cfg.Stream = "calls"
+	if cfg.MaxRecordBytes == 0 {
+		cfg.MaxRecordBytes = 1<<20 + 100
+	}
 	b := &rig{stream: &stream{shards: shards(n), latency: 20 * time.Millisecond}, router: route.New(1), err: make(chan error, 1)}
 	b.router.Use(b.stream.shards)
 	if prepare != nil {
 		prepare(b)
 	}
-	b.Sender = put.NewSender(cfg, b.stream, &b.book, &b.spilled, func(version uint64) { b.misrouted = append(b.misrouted, version) }, log)
+	b.Sender = put.NewSender(cfg, b.stream, put.Files{Ledger: &b.book, Spill: &b.spilled, Aside: &b.aside}, func(version uint64) { b.misrouted = append(b.misrouted, version) }, log)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	b.cancel = cancel
 	go func() { b.err <- b.Run(ctx) }()
@@ -99,6 +103,9 @@ func (b *rig) verify(t *testing.T) {
 	for _, e := range b.spilled.events {
 		ends[e.CallID]++
 	}
+	for _, e := range b.aside.events {
+		ends[e.CallID]++
+	}
 	for n := range b.made {
 		if ends[id(n)] != 1 {
 			t.Errorf("%s was acknowledged or spilled %d times", id(n), ends[id(n)])
@@ -113,7 +120,7 @@ func (b *rig) verify(t *testing.T) {
 	if uint64(twice) > stats.PossibleDuplicates {
 		t.Errorf("%d records are in the stream twice, %d counted as possible", twice, stats.PossibleDuplicates)
 	}
-	if int(stats.Records) != len(b.book.entries) || int(stats.Spilled) != len(b.spilled.events) || stats.Unsent != 0 || stats.InFlight != 0 {
+	if int(stats.Records) != len(b.book.entries) || int(stats.Spilled) != len(b.spilled.events) || int(stats.Refused) != len(b.aside.events) || stats.Unsent != 0 || stats.InFlight != 0 {
 		t.Errorf("%d acknowledged, %d spilled, but the figures are %+v", len(b.book.entries), len(b.spilled.events), stats)
 	}
 }

@@ -6,9 +6,11 @@
 //	                           +-- backoff of the queue <-+ refused, or outcome unknown
 //	                           |
 //	                           +-- older than the record TTL, or the sender stopped -> spill
+//	                           |
+//	                           +-- refused for what it is, such as its size -> aside
 //
 // What always holds: the answer is judged entry by entry. Only entries that failed are sent again, under the same
-// explicit hash key. Every record that Put was given ends in the ledger or in the spill. A call without an answer may
+// explicit hash key. Every record that Put was given ends in the ledger, in the spill or aside. A call without an answer may
 // have put its records. They are sent again, so the stream may have them twice, and they count as possible duplicates.
 //
 // What a crash leaves behind:
@@ -36,23 +38,24 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/producer/pulse"
 	"example.com/callevents/shared/wait"
 )
 
 // ErrStopped is Put's error after Run has returned.
 var ErrStopped = errors.New("the sender has stopped")
 
-// forever is how long Run waits if time alone changes nothing.
-const forever = time.Hour
+// turn is how long Run waits at most. So its loop shows that it turns, also when there is nothing to do.
+const turn = 10 * time.Second
 
 // Sender sends the records that Put is given. One goroutine may call Put and Close, one Run, any Stats.
 type Sender struct {
 	cfg       Config
-	ledger    Ledger // nil: none
-	spill     Spill
+	files     Files
 	misrouted Misrouted
 	log       logrus.FieldLogger
 	wakeUp    wait.Signal // wakes Run
+	pulse     *pulse.Pulse
 
 	mu          sync.Mutex // guards everything below; Run releases it only while it waits
 	room        sync.Cond  // Put waits for it
@@ -66,21 +69,31 @@ type Sender struct {
 	failure     error // why nothing more is sent; nil: all is well
 	returned    bool  // Run has
 	lastWarning time.Time
+	disk        diskWrite  // the ledger or the spill is being written
+	spillError  error      // of the last write to the spill
+	spillFailed time.Time  // when spillError was first an error
+	suspects    [][]*entry // calls to be made, of entries of which some were refused
+	refusals    int        // of records in a row, each for itself
+	nextSpill   time.Time  // the spill is not written before
 }
 
-// NewSender returns a sender; entries may be nil. It sends nothing before Run.
-func NewSender(cfg Config, api API, entries Ledger, spill Spill, misrouted Misrouted, log logrus.FieldLogger) *Sender {
+// NewSender returns a sender. It sends nothing before Run.
+func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus.FieldLogger) *Sender {
 	s := &Sender{
-		cfg: cfg, ledger: entries, spill: spill, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
+		cfg: cfg, files: files, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
+		pulse:      pulse.New("sender"),
 		containers: newContainers(cfg), backlog: newBacklog(cfg), calls: newCalls(cfg, api), account: newAccount(cfg),
 	}
 	s.room.L = &s.mu
 	return s
 }
 
-// Put hands over a record. It blocks while too much is unsent. After Run has returned the error is ErrStopped, and the
-// record is in the spill.
+// Put hands over a record. It blocks while too much is unsent. A record that is too large for the stream is put aside.
+// After Run has returned the error is ErrStopped, and the record is in the spill.
 func (s *Sender) Put(r Record) error {
+	if s.tooLarge(r) {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !s.returned && !s.hasRoom() {
@@ -129,12 +142,19 @@ func (s *Sender) Close() {
 func (s *Sender) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.account.snapshot(s.oldest())
+	stats := s.account.snapshot(s.oldest())
+	if !s.returned {
+		stats.Standstill = s.standstill(time.Now())
+	}
+	return stats
 }
+
+// Stuck says that Run's loop has stopped to turn. It never blocks.
+func (s *Sender) Stuck() error { return s.pulse.Err() }
 
 // oldest is when the oldest unsent record was created; zero: there is none.
 func (s *Sender) oldest() time.Time {
-	return earliest(s.containers.oldest(), s.backlog.oldest(), s.batch.oldest, s.calls.oldest())
+	return earliest(s.containers.oldest(), s.backlog.oldest(), s.batch.oldest, s.calls.oldest(), s.oldestSuspect())
 }
 
 // Run sends until Close was called and every record is acknowledged or spilled. It ends early, and spills everything
@@ -144,19 +164,19 @@ func (s *Sender) Run(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer func() {
+		s.pulse.Rest()
 		s.returned = true
 		s.room.Broadcast()
 	}()
 	for {
 		now := time.Now()
+		s.pulse.Beat(turn)
 		// Containers that have waited for the linger time join their queues. All of it is in memory: a crash loses it.
 		for _, e := range s.containers.due(now, s.closing) {
 			s.backlog.add(e)
 		}
 		// Records that are too old leave the queues for the spill file. After a crash "producer resend" puts them.
-		if s.cfg.RecordTTL > 0 {
-			s.giveUp(s.backlog.expired(now.Add(-s.cfg.RecordTTL)), reasonTTL)
-		}
+		s.expire(now)
 		// The others go into calls. After a crash they may be in the stream, and the ledger does not have them.
 		s.startCalls(ctx, now)
 
@@ -167,7 +187,7 @@ func (s *Sender) Run(ctx context.Context) error {
 		// Put gets in here: wait releases the mutex.
 		ended, stopped := s.wait(ctx, s.nextChange(now))
 		if ended != nil {
-			s.answered(ended, time.Now())
+			s.answered(ended)
 		}
 		if stopped != nil {
 			s.abandon(fmt.Errorf("put records: %w", stopped))
@@ -184,6 +204,10 @@ func (s *Sender) startCalls(ctx context.Context, now time.Time) {
 			s.account.called(s.calls.start(ctx, []*entry{e}))
 		}
 		return
+	}
+	for len(s.suspects) > 0 && s.calls.room() > 0 {
+		s.account.called(s.calls.start(ctx, s.suspects[0]))
+		s.suspects = s.suspects[1:]
 	}
 	for {
 		s.backlog.fill(&s.batch, now)
@@ -223,7 +247,11 @@ func (s *Sender) admit() {
 
 // nextChange is how long nothing changes by the passing of time alone.
 func (s *Sender) nextChange(now time.Time) time.Duration {
-	next := earliest(s.containers.nextDue, s.backlog.nextExpiry())
+	next := s.backlog.nextExpiry()
+	if !next.IsZero() && next.Before(s.nextSpill) {
+		next = s.nextSpill
+	}
+	next = earliest(next, s.containers.nextDue)
 	mayStart := s.calls.room() > 0
 	if mayStart && len(s.batch.entries) > 0 {
 		next = earliest(next, s.batch.begun.Add(s.cfg.Linger))
@@ -232,9 +260,9 @@ func (s *Sender) nextChange(now time.Time) time.Duration {
 		next = earliest(next, s.backlog.nextReady())
 	}
 	if next.IsZero() {
-		return forever
+		return turn
 	}
-	return max(0, next.Sub(now))
+	return min(turn, max(0, next.Sub(now)))
 }
 
 // wait releases the mutex until Run is woken, a call has ended, d is over, or ctx ends. It returns the call, or the cause

@@ -1,7 +1,7 @@
 // Package source reads events from a file or a pipe.
 //
-// The input is NDJSON, one event per line. Empty lines are skipped. A line that is no event, or is too large for a record,
-// is rejected: logged with its number, counted, and skipped. The package changes no event.
+// The input is NDJSON, one event per line. Empty lines are skipped. A line that is no event, or is too large for any
+// stream, is rejected: logged with its number, counted, and put aside. The package changes no event.
 package source
 
 import (
@@ -18,21 +18,29 @@ import (
 	"example.com/callevents/shared/event"
 )
 
-// Lines is a source of events. One goroutine may call Run, one Next, any Rejected.
+// MaxBytes is the size of the largest record that any stream can take, partition key included.
+const MaxBytes = 10 << 20
+
+// Aside keeps the lines that were rejected. Write returns when they are on disk.
+type Aside interface {
+	Write([]event.Event) error
+}
+
+// Lines is a source of events. One goroutine may call Run, one Next, any Rejected and Left.
 type Lines struct {
 	in       *bufio.Reader
-	maxBytes int
+	aside    Aside
 	log      logrus.FieldLogger
 	number   int
 	rejected atomic.Uint64
+	left     atomic.Uint64
 	events   chan event.Event
 	err      error // why events was closed
 }
 
-// NewLines returns a source that Run reads from in. A record has at most maxBytes, including its partition key, the
-// call_id.
-func NewLines(in io.Reader, maxBytes int, log logrus.FieldLogger) *Lines {
-	return &Lines{in: bufio.NewReaderSize(in, 64<<10), maxBytes: maxBytes, log: log, events: make(chan event.Event)}
+// NewLines returns a source that Run reads from in.
+func NewLines(in io.Reader, aside Aside, log logrus.FieldLogger) *Lines {
+	return &Lines{in: bufio.NewReaderSize(in, 64<<10), aside: aside, log: log, events: make(chan event.Event)}
 }
 
 // Run reads until the input or ctx ends. A read from a terminal or a pipe cannot be interrupted: after the end of ctx, Run
@@ -42,10 +50,9 @@ func (l *Lines) Run(ctx context.Context) {
 	for {
 		line, err := l.readLine()
 		if len(bytes.TrimSpace(line)) > 0 {
-			e, invalid := l.check(line)
+			e, invalid := check(line)
 			if invalid != nil {
-				l.rejected.Add(1)
-				l.log.WithError(invalid).WithField("line", l.number).Error("input line rejected, it is not put")
+				l.reject(line, invalid)
 			} else {
 				select {
 				case l.events <- e:
@@ -81,12 +88,32 @@ func (l *Lines) Next(ctx context.Context) (event.Event, error) {
 // Rejected is the number of rejected lines.
 func (l *Lines) Rejected() uint64 { return l.rejected.Load() }
 
-// readLine returns the next line. A line that is too large is cut, but is still larger than maxBytes.
+// Left is the number of rejected lines that are nowhere but in the input: they are longer than MaxBytes, or could not be
+// put aside.
+func (l *Lines) Left() uint64 { return l.left.Load() }
+
+func (l *Lines) reject(line []byte, reason error) {
+	l.rejected.Add(1)
+	log := l.log.WithField("line", l.number)
+	var err error
+	if len(line) > MaxBytes { // it was cut
+		err = errors.New("only its beginning was read")
+	} else {
+		err = l.aside.Write([]event.Event{{JSON: line}})
+	}
+	if err != nil {
+		l.left.Add(1)
+		log = log.WithField("not_put_aside", err.Error())
+	}
+	log.WithError(reason).Error("input line rejected, it is not put")
+}
+
+// readLine returns the next line. A line that is too large is cut, but is still larger than MaxBytes.
 func (l *Lines) readLine() (line []byte, err error) {
 	l.number++
 	for {
 		part, err := l.in.ReadSlice('\n')
-		if len(line) <= l.maxBytes {
+		if len(line) <= MaxBytes {
 			line = append(line, part...)
 		}
 		if !errors.Is(err, bufio.ErrBufferFull) {
@@ -98,14 +125,10 @@ func (l *Lines) readLine() (line []byte, err error) {
 	}
 }
 
-func (l *Lines) check(line []byte) (event.Event, error) {
+func check(line []byte) (event.Event, error) {
 	line = bytes.TrimSpace(line)
-	if len(line) > l.maxBytes {
-		return event.Event{}, fmt.Errorf("larger than the largest record (%d bytes)", l.maxBytes)
+	if len(line) > MaxBytes {
+		return event.Event{}, fmt.Errorf("larger than the largest record of any stream (%d bytes)", MaxBytes)
 	}
-	e, err := event.Parse(line)
-	if err == nil && len(e.JSON)+len(e.CallID) > l.maxBytes {
-		err = fmt.Errorf("%d bytes with its partition key; the largest record has %d", len(e.JSON)+len(e.CallID), l.maxBytes)
-	}
-	return e, err
+	return event.Parse(line)
 }

@@ -9,26 +9,47 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"example.com/callevents/producer/private"
 	"example.com/callevents/shared/event"
 )
 
 // File is a spill file. The first Write creates it. Safe for concurrent use.
 type File struct{ path string }
 
-// NewFile returns the spill file at path. It is an error if its folder cannot be written.
+// NewFile returns the spill file at path. It is an error if a Write could not succeed: the file is there and cannot be
+// written, or is no file, or its folder cannot be written.
 func NewFile(path string) (*File, error) {
-	probe, err := os.CreateTemp(filepath.Dir(path), ".spill-probe-*")
+	file, err := private.Open(path, os.O_RDWR|os.O_APPEND)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = probeFolder(path)
+	} else if err == nil {
+		err = errors.Join(checkRegular(file), file.Close())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("spill file %s cannot be written: %w", path, err)
 	}
-	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-		return nil, fmt.Errorf("remove probe of spill file: %w", err)
-	}
 	return &File{path}, nil
+}
+
+func probeFolder(path string) error {
+	probe, err := os.CreateTemp(filepath.Dir(path), ".spill-probe-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+}
+
+func checkRegular(file *os.File) error {
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	return err
 }
 
 // Write appends the events and returns when they are on disk. After an error none of them is in the file.
@@ -71,7 +92,7 @@ func appendAll(file *os.File, lines []byte) error {
 // lock opens the file and locks it. If a resend has removed the file from its path meanwhile, lock opens the next one.
 func (f *File) lock() (*os.File, error) {
 	for {
-		file, err := os.OpenFile(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o644)
+		file, err := private.Open(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE)
 		if err != nil {
 			return nil, err
 		}
@@ -79,12 +100,7 @@ func (f *File) lock() (*os.File, error) {
 			file.Close()
 			return nil, err
 		}
-		opened, err := file.Stat()
-		if err != nil {
-			file.Close()
-			return nil, err
-		}
-		if current, err := os.Stat(f.path); err == nil && os.SameFile(opened, current) {
+		if isAt(f.path, file) {
 			return file, nil
 		}
 		file.Close()

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -11,18 +12,25 @@ import (
 	"example.com/callevents/shared/httpserver"
 )
 
-// unhealthyAfter is the age of the oldest unsent record at which /healthz fails.
-const unhealthyAfter = 30 * time.Second
+var errStarting = errors.New("starting: the stream is not ready yet, the log says what is waited for")
 
-// Handler serves /metrics and /healthz. report must be safe for concurrent use.
-func Handler(metrics prometheus.Gatherer, report func() Report, log logrus.FieldLogger) http.Handler {
+// Handler serves /metrics and two probes. /healthz is about our own loops: it fails while one of them stands still, and
+// never because of AWS. /readyz fails during the start, and while records are not put. stuck must not block, and both
+// functions must be safe for concurrent use.
+func Handler(metrics prometheus.Gatherer, stuck func() error, report func() Report, log logrus.FieldLogger) http.Handler {
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", httpserver.Metrics(metrics, log))
-	routes.Handle("GET /healthz", httpserver.Probe(func() error {
-		if oldest := report().Put.Oldest; oldest > unhealthyAfter {
-			return fmt.Errorf("the oldest unsent record has waited for %s", oldest.Round(time.Second))
-		}
-		return nil
-	}))
+	routes.Handle("GET /healthz", httpserver.Probe(stuck))
+	routes.Handle("GET /readyz", httpserver.Probe(func() error { return ready(report()) }))
 	return routes
+}
+
+func ready(r Report) error {
+	if r.Starting {
+		return errStarting
+	}
+	if is := r.Standstill(); is.Reason != "" {
+		return fmt.Errorf("records are not put: %s for %s: %s", is.Reason, is.For.Round(time.Second), is.Error)
+	}
+	return nil
 }

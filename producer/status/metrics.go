@@ -1,6 +1,10 @@
 package status
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/callevents/producer/put"
+)
 
 // metric is one figure of a report that does not depend on a shard.
 type metric struct {
@@ -14,10 +18,12 @@ type Metrics struct {
 	report  func() Report
 	metrics []metric
 	shards  *prometheus.Desc
+	blocked *prometheus.Desc
 }
 
-// NewMetrics registers the metrics, all named callevents_producer_*. report must be safe for concurrent use. The only
-// label is shard_id, with one value for each shard that the stream has had during the run.
+// NewMetrics registers the metrics, all named callevents_producer_*. report must be safe for concurrent use. The labels
+// are shard_id, with one value for each shard that the stream has had during the run, and reason, with one for each of
+// [put.Reasons].
 func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, error) {
 	name := func(n string) string { return "callevents_producer_" + n }
 	counter := func(n, help string, value func(Report) uint64) metric {
@@ -27,7 +33,8 @@ func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, erro
 		return metric{prometheus.NewDesc(name(n), help, nil, nil), prometheus.GaugeValue, value}
 	}
 	m := &Metrics{report: report,
-		shards: prometheus.NewDesc(name("shard_records_total"), "Records acknowledged, by the shard they are in.", []string{"shard_id"}, nil),
+		shards:  prometheus.NewDesc(name("shard_records_total"), "Records acknowledged, by the shard they are in.", []string{"shard_id"}, nil),
+		blocked: prometheus.NewDesc(name("blocked"), "1 while records are not put, by the reason.", []string{"reason"}, nil),
 		metrics: []metric{
 			counter("records_total", "Records acknowledged.", func(r Report) uint64 { return r.Put.Records }),
 			counter("bytes_total", "Bytes of acknowledged records.", func(r Report) uint64 { return r.Put.Bytes }),
@@ -38,7 +45,7 @@ func NewMetrics(reg prometheus.Registerer, report func() Report) (*Metrics, erro
 			counter("possible_duplicates_total", "Records that had an attempt with unknown outcome.", func(r Report) uint64 { return r.Put.PossibleDuplicates }),
 			counter("spilled_total", "Records given up and written to the spill file.", func(r Report) uint64 { return r.Put.Spilled }),
 			counter("lost_total", "Records given up, and the spill file could not be written.", func(r Report) uint64 { return r.Put.Lost }),
-			counter("rejected_total", "Input lines that were no events.", func(r Report) uint64 { return r.Rejected }),
+			counter("rejected_total", "Input lines that were no events, and events that the stream does not take.", func(r Report) uint64 { return r.Rejected }),
 			counter("late_total", "Records more than a second late, because of a stall.", func(r Report) uint64 { return r.Pace.Late }),
 			counter("skipped_total", "Records skipped because of a stall.", func(r Report) uint64 { return r.Pace.Skipped }),
 			gauge("unsent", "Records neither acknowledged nor spilled.", func(r Report) float64 { return float64(r.Put.Unsent) }),
@@ -54,6 +61,7 @@ func (m *Metrics) Describe(out chan<- *prometheus.Desc) {
 		out <- one.desc
 	}
 	out <- m.shards
+	out <- m.blocked
 }
 
 // Collect implements prometheus.Collector.
@@ -61,6 +69,14 @@ func (m *Metrics) Collect(out chan<- prometheus.Metric) {
 	r := m.report()
 	for _, one := range m.metrics {
 		out <- prometheus.MustNewConstMetric(one.desc, one.kind, one.value(r))
+	}
+	is := r.Standstill().Reason
+	for _, reason := range put.Reasons() {
+		value := 0.0
+		if reason == is {
+			value = 1
+		}
+		out <- prometheus.MustNewConstMetric(m.blocked, prometheus.GaugeValue, value, string(reason))
 	}
 	for id, records := range r.Put.PerShard {
 		out <- prometheus.MustNewConstMetric(m.shards, prometheus.CounterValue, float64(records), id)

@@ -12,15 +12,26 @@ import (
 	"time"
 
 	"example.com/callevents/producer/pace"
+	"example.com/callevents/producer/pulse"
 	"example.com/callevents/producer/put"
 )
 
 // Report is a run at one moment.
 type Report struct {
 	Elapsed  time.Duration
+	Starting bool  // the stream is being looked for: nothing can be put yet, and the other figures are zero
+	Stuck    error // a loop of ours has stopped to turn; nil: all of them turn
 	Pace     pace.Stats
 	Put      put.Stats
-	Rejected uint64 // input lines that were no events
+	Rejected uint64 // input lines that were no events, and events that the stream does not take
+}
+
+// Standstill is why records are not put. The zero value: they are.
+func (r Report) Standstill() put.Standstill {
+	if r.Put.Standstill.Reason == "" && r.Stuck != nil {
+		return put.Standstill{Reason: put.Internal, For: pulse.Limit, Error: r.Stuck.Error()}
+	}
+	return r.Put.Standstill
 }
 
 // Undelivered is the number of events that this run did not get into the stream. A resend can put the spilled ones.

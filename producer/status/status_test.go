@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 
 	"example.com/callevents/producer/pace"
@@ -62,7 +63,7 @@ func TestEveryFigureIsAMetric(t *testing.T) {
 		t.Fatal(err)
 	}
 	families, err := registry.Gather()
-	if err != nil || len(families) != 16 {
+	if err != nil || len(families) != 17 {
 		t.Errorf("%d metrics, %v", len(families), err)
 	}
 	answer := httptest.NewRecorder()
@@ -76,17 +77,78 @@ func TestEveryFigureIsAMetric(t *testing.T) {
 	}
 }
 
-func TestHealthComplainsWhenRecordsAreStuck(t *testing.T) {
-	for age, want := range map[time.Duration]int{0: http.StatusOK, time.Minute: http.StatusServiceUnavailable} {
-		log, _ := test.NewNullLogger()
-		handler := status.Handler(prometheus.NewRegistry(), func() status.Report {
-			return status.Report{Put: put.Stats{Oldest: age}}
-		}, log)
-		answer := httptest.NewRecorder()
-		handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil))
-		if answer.Code != want {
-			t.Errorf("with a record waiting for %s: %d", age, answer.Code)
-		}
+func blocked(reason put.Reason) status.Report {
+	return status.Report{Put: put.Stats{Oldest: time.Minute, Standstill: put.Standstill{Reason: reason, For: time.Minute, Error: "why"}}}
+}
+
+// Before, /healthz failed as soon as a record was unsent for 30 s, and a supervisor restarted the producer in each outage
+// of Kinesis. There was no /readyz.
+func TestProbes(t *testing.T) {
+	stuck := errors.New("the sender stands still")
+	for name, is := range map[string]struct {
+		report         status.Report
+		healthy, ready bool
+		says           string
+	}{
+		"at work":         {report: status.Report{}, healthy: true, ready: true, says: "ok"},
+		"at the start":    {report: status.Report{Starting: true}, healthy: true, says: "starting"},
+		"Kinesis is away": {report: blocked(put.KinesisFailing), healthy: true, says: "kinesis_failing for 1m0s: why"},
+		"a loop is stuck": {report: status.Report{Stuck: stuck}, says: "internal"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			log, _ := test.NewNullLogger()
+			handler := status.Handler(prometheus.NewRegistry(), func() error { return is.report.Stuck }, func() status.Report { return is.report }, log)
+			for path, well := range map[string]bool{"/healthz": is.healthy, "/readyz": is.ready} {
+				answer := httptest.NewRecorder()
+				handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+				want := map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable}[well]
+				if answer.Code != want || (path == "/readyz" && !strings.Contains(answer.Body.String(), is.says)) {
+					t.Errorf("%s: %d %s", path, answer.Code, answer.Body)
+				}
+			}
+		})
+	}
+}
+
+// Each reason is a metric, and an Error once a minute that says what to do. Before, there was neither.
+func TestAStandstillIsAMetricAndAnErrorOnceAMinute(t *testing.T) {
+	for _, reason := range put.Reasons() {
+		synctest.Test(t, func(t *testing.T) {
+			registry := prometheus.NewPedanticRegistry()
+			is := func() status.Report {
+				if reason == put.Internal {
+					return status.Report{Stuck: errors.New("the sender stands still")}
+				}
+				return blocked(reason)
+			}
+			if _, err := status.NewMetrics(registry, is); err != nil {
+				t.Fatal(err)
+			}
+			answer := httptest.NewRecorder()
+			promhttp.HandlerFor(registry, promhttp.HandlerOpts{}).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			if want := fmt.Sprintf("callevents_producer_blocked{reason=%q} 1", reason); strings.Count(answer.Body.String(), "} 1\n") != 1 || !strings.Contains(answer.Body.String(), want) {
+				t.Errorf("no metric says %s", want)
+			}
+			log, hook := test.NewNullLogger()
+			ctx, cancel := context.WithTimeout(t.Context(), 199*time.Second)
+			defer cancel()
+			began := time.Now()
+			status.Watch(ctx, func() status.Report {
+				if time.Since(began) > 187*time.Second {
+					return status.Report{}
+				}
+				return is()
+			}, log)
+			entries := hook.AllEntries()
+			if len(entries) != 5 || entries[4].Message != "records are put again" {
+				t.Fatalf("%d entries: %v", len(entries), entries)
+			}
+			for _, e := range entries[:4] {
+				if e.Level != logrus.ErrorLevel || e.Data["reason"] != reason || e.Data["do"] == "" {
+					t.Errorf("logged %v", e)
+				}
+			}
+		})
 	}
 }
 

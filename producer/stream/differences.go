@@ -9,10 +9,10 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// DistributesItself reports whether an on-demand stream has the record distribution AUTO. It then ignores explicit hash
-// keys, and no producer can choose the shard of a record.
-func DistributesItself(found *types.StreamDescriptionSummary) bool {
-	return found.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
+// MaxRecordBytes is the size of the largest record that the stream takes, partition key included. A stream that does not
+// say has AWS's default, 1 MiB.
+func MaxRecordBytes(found *types.StreamDescriptionSummary) int {
+	return int(max(1024, aws.ToInt32(found.MaxRecordSizeInKiB))) << 10
 }
 
 // reportDifferences logs each setting that is not as wanted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -16,6 +17,9 @@ import (
 	"example.com/callevents/producer/stream"
 )
 
+// startTimeout is that of every manager here.
+const startTimeout = 5 * time.Minute
+
 var errDenied = &smithy.GenericAPIError{Code: "AccessDeniedException", Message: "not authorized"}
 
 // account answers as Kinesis would for one stream. A call that is not expected fails.
@@ -26,7 +30,9 @@ type account struct {
 	shards   [][]types.Shard                 // of each answer of ListShards
 	tags     []types.Tag
 	deny     map[string]bool // operations
+	fails    []error         // of the next calls, each once
 	raced    bool            // somebody else creates the stream first
+	autoFrom time.Time       // from then on the stream distributes records itself; zero: it does not
 	calls    []string
 	created  *kinesis.CreateStreamInput
 }
@@ -35,6 +41,11 @@ func (a *account) called(operation string) error {
 	a.calls = append(a.calls, operation)
 	if a.deny[operation] {
 		return errDenied
+	}
+	if len(a.fails) > 0 {
+		err := a.fails[0]
+		a.fails = a.fails[1:]
+		return err
 	}
 	return nil
 }
@@ -54,6 +65,9 @@ func (a *account) DescribeStreamSummary(_ context.Context, in *kinesis.DescribeS
 		now.StreamStatus = a.statuses[0]
 	}
 	a.status = now.StreamStatus
+	if !a.autoFrom.IsZero() && !time.Now().Before(a.autoFrom) {
+		now.RecordDistributionStrategy = types.RecordDistributionStrategyAuto
+	}
 	if len(a.statuses) > 1 {
 		a.statuses = a.statuses[1:]
 	}
@@ -64,7 +78,7 @@ func (a *account) CreateStream(_ context.Context, in *kinesis.CreateStreamInput,
 	if err := a.called("CreateStream"); err != nil {
 		return nil, err
 	}
-	a.stream, a.created = &types.StreamDescriptionSummary{StreamName: in.StreamName, OpenShardCount: in.ShardCount,
+	a.stream, a.created = &types.StreamDescriptionSummary{StreamName: in.StreamName, StreamARN: aws.String("arn:aws:kinesis:eu-north-1:123456789012:stream/calls"), OpenShardCount: in.ShardCount,
 		RetentionPeriodHours: aws.Int32(24), StreamModeDetails: in.StreamModeDetails}, in
 	for name, value := range in.Tags {
 		a.tags = append(a.tags, types.Tag{Key: &name, Value: &value})
@@ -129,11 +143,12 @@ func existing() *account {
 
 func manager(a *account, wanted stream.Wanted) (*stream.Manager, *test.Hook) {
 	log, hook := test.NewNullLogger()
-	wanted.Name = "calls" // also beside an ARN, as the command line has it
+	wanted.Region, wanted.Create = "eu-north-1", !wanted.Create // the zero value creates
+	wanted.Name = "calls"                                       // also beside an ARN, as the command line has it
 	if wanted.Shards == 0 {
 		wanted.Shards = 4
 	}
-	return stream.NewManager(a, wanted, log), hook
+	return stream.NewManager(a, wanted, startTimeout, log), hook
 }
 
 // warned returns the settings that were reported as different, and the other warnings.

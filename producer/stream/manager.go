@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,16 +18,16 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/shared/startup"
 	"example.com/callevents/shared/wait"
 )
-
-// WaitTimeout is how long Ensure waits in all until the stream is ACTIVE. AWS needs seconds for a few shards, and a minute
-// or two for hundreds of shards or for encryption.
-const WaitTimeout = 5 * time.Minute
 
 // Pauses between two descriptions of a stream that is not ready. The API allows 20 DescribeStreamSummary calls per second
 // and account.
 var polls = wait.Backoff{First: 100 * time.Millisecond, Last: 2 * time.Second}
+
+// reportEvery is the pause between two log lines about a stream that is not ready.
+const reportEvery = 10 * time.Second
 
 // API is what Manager needs of *kinesis.Client.
 type API interface {
@@ -42,7 +43,9 @@ type API interface {
 // to another account, and it must exist. A zero value of the others means: AWS's default, and any difference is accepted.
 type Wanted struct {
 	Name, ARN      string
-	Shards         int32 // of a provisioned stream that is created; required unless OnDemand
+	Region         string // of the API, for logs and errors
+	Create         bool   // if the stream is absent
+	Shards         int32  // of a provisioned stream that is created; required unless OnDemand
 	OnDemand       bool
 	RetentionHours int32  // 24 to 8760
 	KMSKey         string // key id, ARN or alias
@@ -51,26 +54,28 @@ type Wanted struct {
 
 // Manager is safe for concurrent use.
 type Manager struct {
-	api    API
-	wanted Wanted
-	id     string // the ARN or the name, for logs and errors
-	log    logrus.FieldLogger
+	api     API
+	wanted  Wanted
+	timeout time.Duration
+	id      string // the ARN or the name, for logs and errors
+	log     logrus.FieldLogger
 }
 
-// NewManager returns a manager. It calls nothing before Ensure or Shards.
-func NewManager(api API, wanted Wanted, log logrus.FieldLogger) *Manager {
+// NewManager returns a manager. It calls nothing before Ensure or Shards. timeout is how long a start waits for the stream
+// to be ACTIVE, and for what may pass by itself. AWS needs seconds for a few shards, and a minute or two for hundreds of
+// shards or for encryption.
+func NewManager(api API, wanted Wanted, timeout time.Duration, log logrus.FieldLogger) *Manager {
 	id := wanted.Name
 	if wanted.ARN != "" {
 		id = wanted.ARN
 	}
-	return &Manager{api, wanted, id, log.WithField("stream", id)}
+	return &Manager{api, wanted, timeout, id, log.WithField("stream", id)}
 }
 
-// Ensure creates the stream if it is absent, waits until it is ACTIVE, and returns its description. It fails after
-// WaitTimeout, and at once if the stream is being deleted or a permission is missing.
+// Ensure creates the stream if it is absent, waits until it is ACTIVE, and returns its description. What may pass by
+// itself is waited for, see [startup.Passing]. It fails after the timeout, and at once if the stream is being deleted or a
+// permission is missing.
 func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, WaitTimeout, fmt.Errorf("stream not ACTIVE after %s", WaitTimeout))
-	defer cancel()
 	created := false
 	found, err := m.describe(ctx)
 	var absent *types.ResourceNotFoundException
@@ -84,6 +89,7 @@ func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, 
 		return nil, err
 	}
 	if created {
+		m.announce(found)
 		if found, err = m.finish(ctx, found); err != nil {
 			return nil, err
 		}
@@ -95,8 +101,11 @@ func (m *Manager) Ensure(ctx context.Context) (*types.StreamDescriptionSummary, 
 
 // create creates the stream. It reports false if somebody else is creating it right now.
 func (m *Manager) create(ctx context.Context) (created bool, err error) {
-	if m.wanted.ARN != "" {
+	switch {
+	case m.wanted.ARN != "":
 		return false, fmt.Errorf("stream %s does not exist; only its own account can create it, by name", m.wanted.ARN)
+	case !m.wanted.Create:
+		return false, fmt.Errorf("stream %s does not exist in region %s, and it is not to be created; check --stream and the region", m.id, m.wanted.Region)
 	}
 	in := &kinesis.CreateStreamInput{StreamName: &m.wanted.Name, Tags: m.wanted.Tags}
 	if m.wanted.OnDemand {
@@ -104,7 +113,10 @@ func (m *Manager) create(ctx context.Context) (created bool, err error) {
 	} else {
 		in.ShardCount = &m.wanted.Shards
 	}
-	_, err = m.api.CreateStream(ctx, in)
+	err = m.start(ctx, "the creation of the stream", func(ctx context.Context) error {
+		_, err := m.api.CreateStream(ctx, in)
+		return err
+	})
 	var exists *types.ResourceInUseException
 	if errors.As(err, &exists) {
 		return false, nil
@@ -112,8 +124,28 @@ func (m *Manager) create(ctx context.Context) (created bool, err error) {
 	if err != nil {
 		return false, m.explain("create stream", "kinesis:CreateStream", err)
 	}
-	m.log.WithFields(logrus.Fields{"shards": m.wanted.Shards, "on_demand": m.wanted.OnDemand}).Info("stream is being created")
 	return true, nil
+}
+
+// Prices of us-east-1 in dollars an hour (aws.amazon.com/kinesis/data-streams/pricing, 2025). Other regions are up to
+// twice as dear, and records cost more.
+const (
+	shardPrice    = 0.015
+	onDemandPrice = 0.04
+)
+
+// announce says what was created where, and what it costs: the name may be a typo, and the region or account another one.
+func (m *Manager) announce(found *types.StreamDescriptionSummary) {
+	fields := logrus.Fields{"region": m.wanted.Region, "mode": mode(m.wanted.OnDemand)}
+	price := onDemandPrice
+	if !m.wanted.OnDemand {
+		fields["shards"], price = m.wanted.Shards, shardPrice*float64(m.wanted.Shards)
+	}
+	if parts := strings.Split(aws.ToString(found.StreamARN), ":"); len(parts) == 6 {
+		fields["region"], fields["account"] = parts[3], parts[4]
+	}
+	fields["costs"] = fmt.Sprintf("from %.3f USD an hour until it is deleted", price)
+	m.log.WithFields(fields).Warn("stream was absent and has been CREATED; if the name is wrong, delete it; --create=false creates none")
 }
 
 // finish sets what CreateStream cannot set, on a stream that we have just created. A crash leaves a stream without these
@@ -121,7 +153,11 @@ func (m *Manager) create(ctx context.Context) (created bool, err error) {
 func (m *Manager) finish(ctx context.Context, found *types.StreamDescriptionSummary) (*types.StreamDescriptionSummary, error) {
 	if m.wanted.RetentionHours > aws.ToInt32(found.RetentionPeriodHours) {
 		in := &kinesis.IncreaseStreamRetentionPeriodInput{StreamName: &m.wanted.Name, RetentionPeriodHours: &m.wanted.RetentionHours}
-		if _, err := m.api.IncreaseStreamRetentionPeriod(ctx, in); err != nil {
+		err := m.start(ctx, "the retention of the stream", func(ctx context.Context) error {
+			_, err := m.api.IncreaseStreamRetentionPeriod(ctx, in)
+			return err
+		})
+		if err != nil {
 			return nil, m.explain("set retention", "kinesis:IncreaseStreamRetentionPeriod", err)
 		}
 	}
@@ -130,7 +166,11 @@ func (m *Manager) finish(ctx context.Context, found *types.StreamDescriptionSumm
 			return nil, err
 		}
 		in := &kinesis.StartStreamEncryptionInput{StreamName: &m.wanted.Name, EncryptionType: types.EncryptionTypeKms, KeyId: &m.wanted.KMSKey}
-		if _, err := m.api.StartStreamEncryption(ctx, in); err != nil {
+		err := m.start(ctx, "the encryption of the stream", func(ctx context.Context) error {
+			_, err := m.api.StartStreamEncryption(ctx, in)
+			return err
+		})
+		if err != nil {
 			return nil, m.explain("start encryption", "kinesis:StartStreamEncryption and access to the key", err)
 		}
 	}
@@ -151,7 +191,8 @@ func (m *Manager) untilReadyAgain(ctx context.Context, ready []types.StreamStatu
 // untilReady describes the stream again until it is ready. found and err are the first description. A stream that was
 // just created may still be unknown.
 func (m *Manager) untilReady(ctx context.Context, found *types.StreamDescriptionSummary, err error, ready []types.StreamStatus) (*types.StreamDescriptionSummary, error) {
-	for started, polled := time.Now(), 1; ; polled++ {
+	started, reported := time.Now(), time.Time{}
+	for polled := 1; ; polled++ {
 		var absent *types.ResourceNotFoundException
 		switch {
 		case err != nil && !errors.As(err, &absent):
@@ -162,7 +203,13 @@ func (m *Manager) untilReady(ctx context.Context, found *types.StreamDescription
 		case found.StreamStatus == types.StreamStatusDeleting:
 			return nil, fmt.Errorf("stream %s is being deleted; try again when it is gone", m.id)
 		}
-		m.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Info("stream not active yet, waiting")
+		if time.Since(started) > m.timeout {
+			return nil, fmt.Errorf("stream %s is not ACTIVE after %s, longer than --start-timeout allows", m.id, m.timeout)
+		}
+		if time.Since(reported) >= reportEvery {
+			reported = time.Now()
+			m.log.WithField("elapsed_ms", time.Since(started).Milliseconds()).Info("stream not active yet, waiting")
+		}
 		if err := wait.For(ctx, polls.After(polled)); err != nil {
 			return nil, fmt.Errorf("wait for stream: %w", err)
 		}
@@ -172,11 +219,20 @@ func (m *Manager) untilReady(ctx context.Context, found *types.StreamDescription
 
 func (m *Manager) describe(ctx context.Context) (*types.StreamDescriptionSummary, error) {
 	name, arn := m.address()
-	out, err := m.api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: name, StreamARN: arn})
+	var out *kinesis.DescribeStreamSummaryOutput
+	err := m.start(ctx, "the description of the stream", func(ctx context.Context) (err error) {
+		out, err = m.api.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: name, StreamARN: arn})
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
 	return out.StreamDescriptionSummary, nil
+}
+
+// start is a call of a start: what may pass by itself is waited for.
+func (m *Manager) start(ctx context.Context, what string, call func(context.Context) error) error {
+	return startup.Wait(ctx, m.log, what, m.timeout, call)
 }
 
 // address returns the name or the ARN of the stream, as API calls want it: exactly one of them.

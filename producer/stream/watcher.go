@@ -11,6 +11,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/producer/route"
+	"example.com/callevents/shared/startup"
 	"example.com/callevents/shared/wait"
 )
 
@@ -48,20 +49,19 @@ func NewWatcher(lister Lister, shards Map, log logrus.FieldLogger) *Watcher {
 	return &Watcher{lister: lister, shards: shards, log: log, misrouted: wait.NewSignal()}
 }
 
-// Load reads the first map. After an incomplete listing it tries again for listTimeout.
-func (w *Watcher) Load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	for {
+// Load reads the first map. An incomplete listing, and what else may pass by itself, is waited for.
+func (w *Watcher) Load(ctx context.Context, timeout time.Duration) error {
+	return startup.Wait(ctx, w.log, "the list of the shards", timeout, func(ctx context.Context) error {
 		shards, err := w.lister.Shards(ctx)
-		if err == nil {
-			w.shards.Use(shards)
-			return nil
+		if errors.Is(err, ErrIncomplete) {
+			return startup.NotYet("read shard map: %w", err)
 		}
-		if !errors.Is(err, ErrIncomplete) || wait.For(ctx, minRefresh) != nil {
+		if err != nil {
 			return fmt.Errorf("read shard map: %w", err)
 		}
-	}
+		w.shards.Use(shards)
+		return nil
+	})
 }
 
 // Misrouted says that a record came out on another shard than the map of that version says. If the map has been replaced

@@ -45,7 +45,7 @@ func watching(t *testing.T) (*listing, *route.Router, *stream.Watcher) {
 	l, router := &listing{}, route.New(1)
 	l.becomes("a", "b")
 	w := stream.NewWatcher(l, router, log)
-	if err := w.Load(t.Context()); err != nil {
+	if err := w.Load(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	go w.Run(t.Context())
@@ -138,13 +138,13 @@ func TestLoadWaitsForTheEndOfAReshardButNotForMore(t *testing.T) {
 		l.becomes("a")
 		l.err.Store(&stream.ErrIncomplete)
 		time.AfterFunc(5*time.Second, func() { l.err.Store(nil) })
-		if err := stream.NewWatcher(l, router, log).Load(t.Context()); err != nil || router.Version() != 1 {
+		if err := stream.NewWatcher(l, router, log).Load(t.Context(), time.Minute); err != nil || router.Version() != 1 {
 			t.Errorf("Load: %v", err)
 		}
 		broken := errors.New("no permission")
 		l.err.Store(&broken)
 		start := time.Now()
-		if err := stream.NewWatcher(l, router, log).Load(t.Context()); !errors.Is(err, broken) || time.Since(start) > 0 {
+		if err := stream.NewWatcher(l, router, log).Load(t.Context(), time.Minute); !errors.Is(err, broken) || time.Since(start) > 0 {
 			t.Errorf("Load: %v after %s", err, time.Since(start))
 		}
 	})

@@ -1,7 +1,8 @@
 // Package awsclient is the one place where AWS configuration is loaded.
 //
 // Region, credentials and endpoints come from the SDK's default chain (environment, shared profile, instance
-// role; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> for endpoints). Nothing here holds a credential or an
+// role; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> for endpoints). Without a region there, an EC2 instance is asked
+// for its own. Nothing here holds a credential or an
 // endpoint of its own. Every client made from it has connect and response deadlines; callers add a context
 // deadline for the whole call.
 package awsclient
@@ -21,7 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// DefaultRegion is used when the environment and the profile name none. An instance is not asked for its own.
+// DefaultRegion is used when environment and profile name none, and no instance has one.
 const DefaultRegion = "eu-north-1"
 
 // Deadlines of one HTTP attempt. An attempt that exceeds one counts as failed with unknown outcome.
@@ -29,6 +30,17 @@ const (
 	connectTimeout  = 3 * time.Second // TCP and TLS
 	responseTimeout = 5 * time.Second // from the last request byte to the first response byte
 )
+
+// instanceTimeout bounds the question for an instance's region. An instance answers in milliseconds; elsewhere nobody does.
+const instanceTimeout = time.Second
+
+// CredentialsError is the error of a call that was not made, because there were no credentials for it.
+type CredentialsError struct{ Err error }
+
+func (e *CredentialsError) Error() string { return "get AWS credentials: " + e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *CredentialsError) Unwrap() error { return e.Err }
 
 // Load reads the SDK's default configuration chain. It gets credentials from it once, so that a program without any ends
 // here and not at its first call. The error says what could not be read and what to do.
@@ -45,13 +57,37 @@ func Load(ctx context.Context) (aws.Config, error) {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		cfg.Region = DefaultRegion
+		cfg.Region = instanceRegion(ctx, client)
 	}
+	cfg.Credentials = credentials{cfg.Credentials}
 	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
 		return aws.Config{}, fmt.Errorf("no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "+
 			"AWS_SECRET_ACCESS_KEY, or run where a role is attached: %w", err)
 	}
 	return cfg, nil
+}
+
+// instanceRegion is the region of the instance that this process runs on, or DefaultRegion if there is none.
+// AWS_EC2_METADATA_DISABLED=true says that there is none.
+func instanceRegion(ctx context.Context, client *awshttp.BuildableClient) string {
+	ctx, cancel := context.WithTimeout(ctx, instanceTimeout)
+	defer cancel()
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client), config.WithEC2IMDSRegion())
+	if err != nil || cfg.Region == "" {
+		return DefaultRegion
+	}
+	return cfg.Region
+}
+
+// credentials marks the errors of a provider.
+type credentials struct{ aws.CredentialsProvider }
+
+func (c credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	found, err := c.CredentialsProvider.Retrieve(ctx)
+	if err != nil {
+		return found, &CredentialsError{err}
+	}
+	return found, nil
 }
 
 // Kinesis returns a client; it is safe for concurrent use, as are the others.

@@ -1,11 +1,14 @@
 package awsclient_test
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -38,10 +41,51 @@ func TestRegion(t *testing.T) {
 	}
 }
 
+// Before, an instance was not asked: on one in another region, a stream was created in eu-north-1.
+func TestAnInstancesOwnRegionCountsBeforeTheDefault(t *testing.T) {
+	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/latest/api/token":
+			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "60")
+			fmt.Fprint(w, "token")
+		case "/latest/dynamic/instance-identity/document":
+			fmt.Fprint(w, `{"region":"ap-south-1"}`)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer instance.Close()
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer silent.Close()
+	for name, is := range map[string]struct {
+		endpoint, region, want string
+	}{
+		"an instance":               {instance.URL, "", "ap-south-1"},
+		"an instance, region given": {instance.URL, "us-west-2", "us-west-2"},
+		"nobody answers":            {silent.URL, "", awsclient.DefaultRegion},
+	} {
+		t.Run(name, func(t *testing.T) {
+			environment(t, map[string]string{"AWS_EC2_METADATA_DISABLED": "false", "AWS_EC2_METADATA_SERVICE_ENDPOINT": is.endpoint,
+				"AWS_REGION": is.region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"})
+			began := time.Now()
+			if cfg, err := awsclient.Load(t.Context()); err != nil || cfg.Region != is.want {
+				t.Errorf("got %q, %v, want %q", cfg.Region, err, is.want)
+			}
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("took %s", took)
+			}
+		})
+	}
+}
+
 func TestWithoutCredentialsItSaysWhatToDo(t *testing.T) {
 	environment(t, nil)
-	if _, err := awsclient.Load(t.Context()); err == nil || !strings.Contains(err.Error(), "AWS_PROFILE") {
+	_, err := awsclient.Load(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "AWS_PROFILE") {
 		t.Errorf("got %v", err)
+	}
+	if marked := new(awsclient.CredentialsError); !errors.As(err, &marked) {
+		t.Errorf("%v does not say that it is about credentials", err)
 	}
 }
 

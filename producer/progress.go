@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/producer/pace"
+	"example.com/callevents/producer/pulse"
+	"example.com/callevents/producer/put"
+	"example.com/callevents/producer/status"
+	"example.com/callevents/shared/httpserver"
+)
+
+// progress is what a run shows of itself, from its start on. Its methods are safe for concurrent use.
+type progress struct {
+	pacer     *pace.Pacer
+	rejected  func() uint64
+	eventLoop *pulse.Pulse
+	begun     time.Time
+	sender    atomic.Pointer[put.Sender] // nil: the run has not begun; set after begun
+}
+
+func newProgress(pacer *pace.Pacer, rejected func() uint64) *progress {
+	return &progress{pacer: pacer, rejected: rejected, eventLoop: pulse.New("event loop")}
+}
+
+// begin ends the start.
+func (p *progress) begin(sender *put.Sender) {
+	p.begun = time.Now()
+	p.sender.Store(sender)
+}
+
+// stuck says which of our loops stands still. It never blocks.
+func (p *progress) stuck() error {
+	sender := p.sender.Load()
+	if sender == nil {
+		return nil
+	}
+	return errors.Join(sender.Stuck(), p.eventLoop.Err())
+}
+
+func (p *progress) report() status.Report {
+	sender := p.sender.Load()
+	if sender == nil {
+		return status.Report{Starting: true}
+	}
+	puts := sender.Stats()
+	return status.Report{Elapsed: time.Since(p.begun), Pace: p.pacer.Stats(), Put: puts, Rejected: p.rejected() + puts.Refused, Stuck: p.stuck()}
+}
+
+// serve serves metrics and probes at --http until ctx ends.
+func (p *progress) serve(ctx context.Context, running *sync.WaitGroup, address string, log *logrus.Logger) error {
+	if address == "" {
+		return nil
+	}
+	registry := prometheus.NewRegistry()
+	if _, err := status.NewMetrics(registry, p.report); err != nil {
+		return fmt.Errorf("register metrics: %w", err)
+	}
+	listener, err := httpserver.Listen(address)
+	if err != nil {
+		return err
+	}
+	log.WithField("address", listener.Addr().String()).Info("HTTP server started: /metrics, /healthz and /readyz")
+	running.Go(func() {
+		if err := httpserver.Serve(ctx, listener, status.Handler(registry, p.stuck, p.report, log)); err != nil {
+			log.WithError(err).Error("HTTP server stopped, the run goes on without metrics and probes")
+		}
+	})
+	return nil
+}
