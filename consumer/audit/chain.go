@@ -80,7 +80,7 @@ func (c *chain) compareWithTip(link warehouse.Link) {
 		c.report.fault(BrokenLinks, "%q: of application %q on %q, the link before of %q on %q",
 			link.Key(), link.Application, link.Stream, tip.Application, tip.Stream)
 	case link.Place == tip.Next():
-	case tip.Day == warehouse.FirstDay && link.Previous.After(tip.Last): // a lifecycle rule may pass over that day
+	case tip.Day == warehouse.FirstDay && link.Day != warehouse.FirstDay && link.Previous.After(tip.Last): // a lifecycle rule may pass over that day
 		c.begin = link
 		c.report.Removed[link.Shard] = link.Key()
 	case tip.Last.After(link.Previous):

@@ -56,6 +56,13 @@ func TestEveryDamageIsFound(t *testing.T) {
 			map[audit.Fault]int{audit.BrokenLinks: 1, audit.Duplicates: 1},
 			map[audit.Fault]int{audit.BrokenLinks: 1, audit.Duplicates: 1, audit.Misplaced: 1},
 		},
+		"a chain that begins twice": {
+			func(t *testing.T, w *world) {
+				w.commit(t, warehouse.Place{Shard: secondShard, Previous: "150", Day: warehouse.FirstDay}, "2026-11-23")
+			},
+			map[audit.Fault]int{audit.BrokenLinks: 1},
+			nil,
+		},
 		"a link of another day": {
 			func(t *testing.T, w *world) {
 				w.commit(t, warehouse.Place{Shard: secondShard, Previous: "212", Day: "2026-11-25"}, "2026-11-25", 213)
