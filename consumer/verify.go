@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 
@@ -20,12 +21,14 @@ import (
 
 // verifyConfig says what to verify, and against what.
 type verifyConfig struct {
-	Bucket       string   `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
-	Prefix       []string `default:"mandir-event-records/" sep:"none" help:"Prefix of the objects, with a slash at the end. If it was changed between two runs of the consumer, give all of them, oldest first."`
-	ErrorsPrefix []string `default:"mandir-event-errors/" sep:"none" help:"Prefix of the dead letters, with a slash at the end; more than one as above."`
-	Ledger       *os.File `help:"File that the producer wrote with its --ledger. Without it or --stream, lost records and their order cannot be checked."`
-	Stream       string   `help:"Stream to compare with, record by record: the exact way to find what is lost, duplicated or out of order, as long as its retention holds the records. For an application that started at TRIM_HORIZON. Stop the producer before."`
-	JSON         bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
+	App            string   `default:"callevents-consumer" help:"Application name of the consumers, also that of their lease table. Its checkpoints say where the chains end. It is only read."`
+	Bucket         string   `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
+	Prefix         []string `default:"mandir-event-records/" sep:"none" help:"Prefix of the objects, with a slash at the end; s3://bucket/prefix/ for another bucket. If it was changed between two runs of the consumer, give all of them, oldest first."`
+	ErrorsPrefix   []string `default:"mandir-event-errors/" sep:"none" help:"Prefix of the dead letters, with a slash at the end; another bucket, and more than one, as above."`
+	Ledger         *os.File `help:"File that the producer wrote with its --ledger. It has what the stream itself may have lost."`
+	Stream         string   `help:"Stream to compare with, record by record: the exact way to find what is lost, duplicated, altered or out of order, as long as its retention holds the records. For an application that started at TRIM_HORIZON. Stop the producer before."`
+	AllowUnchecked bool     `help:"Exit with 0 also if not everything could be checked, as long as nothing wrong was found."`
+	JSON           bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
 }
 
 // Validate reports every problem at once.
@@ -34,21 +37,32 @@ func (c *verifyConfig) Validate() error {
 	if c.Bucket == "" {
 		problems = append(problems, errors.New("--bucket must not be empty"))
 	}
+	if !tableName.MatchString(c.App) {
+		problems = append(problems, fmt.Errorf("--app %q: use 3 to 255 letters, digits, _ . or -, as for a DynamoDB table", c.App))
+	}
 	for _, prefix := range slices.Concat(c.Prefix, c.ErrorsPrefix) {
-		if !strings.HasSuffix(prefix, "/") {
-			problems = append(problems, fmt.Errorf("prefix %q: must end with a slash", prefix))
+		if _, err := c.location(prefix); err != nil || !strings.HasSuffix(prefix, "/") {
+			problems = append(problems, fmt.Errorf("prefix %q: use a prefix that ends with a slash, or s3://<bucket>/<prefix>/", prefix))
 		}
 	}
 	return errors.Join(problems...)
 }
 
+// The exit codes of verify.
+const (
+	exitWell      = 0
+	exitFaulty    = 1 // something is wrong
+	exitUnchecked = 2 // nothing wrong was found, but not everything could be checked
+	exitNoVerdict = 3 // the flags are wrong, or something could not be read
+)
+
 // verify reads a warehouse from end to end and prints, figure by figure, whether everything is there once, in order and
-// in form. It only reads. The exit code is 0 if all is well, 1 if anything is off, and 2 if that could not be found out
-// or the flags are wrong.
+// in form. It only reads.
 func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode int) {
 	var c verifyConfig
 	parser := kong.Must(&c, kong.Name("consumer verify"), kong.DefaultEnvars("CALLEVENTS"),
 		kong.Description("Reads every object of a warehouse and says what is in it and what is wrong. Stop the consumers before. "+
+			"Exit code 0: all is well. 1: something is wrong. 2: nothing is, but not everything could be checked. 3: no verdict. "+
 			"AWS region, credentials and endpoints come from the usual AWS environment."))
 	_, err := parser.Parse(args)
 	var report audit.Report
@@ -60,12 +74,14 @@ func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode
 	}
 	switch {
 	case err != nil:
-		fmt.Fprintf(errOut, "verify: %v\n", err)
-		return 2
-	case !report.OK():
-		return 1
+		fmt.Fprintf(errOut, "verify: %s\n", printable(err.Error()))
+		return exitNoVerdict
+	case report.Verdict == audit.Faulty:
+		return exitFaulty
+	case report.Verdict == audit.Unchecked && !c.AllowUnchecked:
+		return exitUnchecked
 	}
-	return 0
+	return exitWell
 }
 
 // audit runs the audit, and shows on a terminal how far it is.
@@ -74,12 +90,9 @@ func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Rep
 	if err != nil {
 		return audit.Report{}, err
 	}
-	show, erase := progress(terminal)
-	defer erase()
-	cfg := audit.Config{
-		Links:       locationsIn(c.Bucket, c.Prefix),
-		DeadLetters: locationsIn(c.Bucket, c.ErrorsPrefix),
-		Progress:    show,
+	cfg := audit.Config{Links: c.locations(c.Prefix), DeadLetters: c.locations(c.ErrorsPrefix)}
+	if cfg.Table, err = audit.ReadTable(ctx, awsclient.DynamoDB(awsConfig), c.App); err != nil {
+		return audit.Report{}, err
 	}
 	if c.Ledger != nil { // a nil *os.File in an interface would not be nil
 		defer c.Ledger.Close()
@@ -90,6 +103,9 @@ func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Rep
 			return audit.Report{}, err
 		}
 	}
+	show, erase := progress(terminal)
+	defer erase()
+	cfg.Progress = show
 	report, err := audit.Run(ctx, awsclient.S3(awsConfig), cfg)
 	if err == nil && report.Objects == 0 && cfg.Ledger == nil && cfg.Source == nil {
 		err = fmt.Errorf("no objects in %v: are --bucket and --prefix right?", cfg.Links)
@@ -97,11 +113,20 @@ func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Rep
 	return report, err
 }
 
-func locationsIn(bucket string, prefixes []string) (list []warehouse.Location) {
+func (c *verifyConfig) locations(prefixes []string) (list []warehouse.Location) {
 	for _, prefix := range prefixes {
-		list = append(list, warehouse.Location{Bucket: bucket, Prefix: prefix})
+		at, _ := c.location(prefix) // validated
+		list = append(list, at)
 	}
 	return list
+}
+
+// location reads a prefix, which may name its bucket.
+func (c *verifyConfig) location(prefix string) (warehouse.Location, error) {
+	if strings.HasPrefix(prefix, "s3://") {
+		return warehouse.ParseLocation(prefix)
+	}
+	return warehouse.Location{Bucket: c.Bucket, Prefix: prefix}, nil
 }
 
 func printReport(out io.Writer, report audit.Report, asJSON bool) error {
@@ -111,17 +136,27 @@ func printReport(out io.Writer, report audit.Report, asJSON bool) error {
 		return encoder.Encode(report)
 	}
 	for _, line := range report.Lines() {
-		fmt.Fprintln(out, line)
+		fmt.Fprintln(out, printable(line))
 	}
 	for _, detail := range report.Details {
-		fmt.Fprintln(out, "  "+detail)
+		fmt.Fprintln(out, "  "+printable(detail))
 	}
-	verdict := "all is well"
-	if !report.OK() {
-		verdict = "something is off, see above"
-	}
-	_, err := fmt.Fprintln(out, verdict)
+	_, err := fmt.Fprintln(out, map[audit.Verdict]string{
+		audit.Well:      "all is well",
+		audit.Faulty:    "something is wrong, see above",
+		audit.Unchecked: "nothing wrong was found, but not everything was checked, see above",
+	}[report.Verdict])
 	return err
+}
+
+// printable takes out of a text what a terminal may obey.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
 }
 
 // progress returns two functions: one keeps a line on a terminal up to date, the other erases it. If out is no terminal,

@@ -1,17 +1,20 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"hash/maphash"
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"golang.org/x/sync/errgroup"
 
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
 )
 
 // Bucket is what an audit needs of S3; *s3.Client has it. Safe for concurrent use.
@@ -32,6 +35,9 @@ type Config struct {
 	// Source is the stream that the records came from. With it the comparison is exact: what a producer has put twice
 	// is there twice. Nil: not compared.
 	Source Source
+	// Table is what the lease table says of the ends of the chains. Nil: it was not read, and no chain is checked to
+	// its end.
+	Table *Table
 	// Progress, unless nil, is called after every object, never twice at a time.
 	Progress func(Report)
 }
@@ -46,17 +52,7 @@ func Run(ctx context.Context, bucket Bucket, cfg Config) (Report, error) {
 		return *report, fmt.Errorf("read ledger: %w", err)
 	}
 	report.LedgerRecords = ledger.lines
-	a := &auditor{
-		reader:      reader{bucket, seed},
-		comparison:  comparison{cfg.Source, seed, report},
-		chains:      chains{report, ledger, map[string]*chain{}},
-		calls:       calls{report, ledger, map[uint64]uint32{}},
-		deadLetters: map[string]bool{},
-		owners:      map[string]string{},
-		applied:     map[string]bool{},
-		report:      report,
-		progress:    cfg.Progress,
-	}
+	a := newAuditor(bucket, cfg, report, ledger, seed)
 	for _, at := range cfg.DeadLetters {
 		if err := a.listDeadLetters(ctx, at); err != nil {
 			return *report, err
@@ -70,22 +66,70 @@ func Run(ctx context.Context, bucket Bucket, cfg Config) (Report, error) {
 	if err := a.comparison.rest(ctx); err != nil {
 		return *report, fmt.Errorf("compare with the stream: %w", err)
 	}
-	a.reportUnnamed()
-	a.calls.finish()
+	a.chains.finish(cfg.Table)
+	if err := a.unnamed(ctx); err != nil {
+		return *report, err
+	}
+	a.calls.finish(a.chains)
+	report.Unread = unread(cfg)
+	report.conclude()
 	return *report, nil
+}
+
+// unread has the locations that the application has objects at and that are not read.
+func unread(cfg Config) (list []string) {
+	if cfg.Table == nil {
+		return nil
+	}
+	for _, location := range cfg.Table.Locations {
+		if !slices.ContainsFunc(cfg.Links, func(at warehouse.Location) bool { return at.String() == location }) {
+			list = append(list, location)
+		}
+	}
+	return list
 }
 
 // auditor is one run. Only its reader is used by several goroutines.
 type auditor struct {
-	reader      reader
-	comparison  comparison
-	chains      chains
-	calls       calls
-	deadLetters map[string]bool   // the objects, by bucket and key; true once a link names them
-	owners      map[string]string // of the same: the application in whose folder they lie
-	applied     map[string]bool   // applications that have links
-	report      *Report
-	progress    func(Report)
+	reader       reader
+	comparison   *comparison
+	chains       *chains
+	calls        *calls
+	letterPlaces []warehouse.Location
+	deadLetters  map[deadLetterObject]bool // true once a link names it
+	applied      map[string]bool           // applications that have links
+	report       *Report
+	progress     func(Report)
+}
+
+// deadLetterObject is an object under a prefix of dead letters.
+type deadLetterObject struct {
+	prefix warehouse.Location
+	key    string
+}
+
+// owner is the application in whose folder the object lies, empty if it lies in none.
+func (o deadLetterObject) owner() string {
+	if !strings.Contains(strings.TrimPrefix(o.key, o.prefix.Prefix), "/") {
+		return ""
+	}
+	return warehouse.DeadLettersOwner(o.prefix.Prefix, o.key)
+}
+
+func newAuditor(bucket Bucket, cfg Config, report *Report, ledger *ledger, seed maphash.Seed) *auditor {
+	calls := &calls{report: report, ledger: ledger, copies: map[uint64]uint32{}, lost: map[uint64]int{}}
+	return &auditor{
+		reader: reader{bucket, seed},
+		comparison: &comparison{source: cfg.Source, seed: seed, report: report, calls: calls,
+			read: map[string]sequence.Number{}, next: map[string]turn{}},
+		chains:       &chains{report: report, ledger: ledger, byShard: map[string]*chain{}},
+		calls:        calls,
+		letterPlaces: cfg.DeadLetters,
+		deadLetters:  map[deadLetterObject]bool{},
+		applied:      map[string]bool{},
+		report:       report,
+		progress:     cfg.Progress,
+	}
 }
 
 // readers is how many objects are read at a time.
@@ -127,19 +171,8 @@ func (a *auditor) readLinks(ctx context.Context, at warehouse.Location) error {
 func (a *auditor) judge(ctx context.Context, o object) error {
 	a.report.add(o)
 	if o.isLink {
-		a.applied[o.link.Application] = true
-		if err := a.comparison.link(ctx, o); err != nil {
-			return fmt.Errorf("compare %s with the stream: %w", o.key, err)
-		}
-		chain := a.chains.follow(o.link)
-		for _, l := range o.lines {
-			chain.place(a.calls.count(l.call, o.link))
-		}
-		for _, call := range o.deadLetters {
-			a.calls.count(call, o.link)
-		}
-		if o.link.Rejected > 0 {
-			a.deadLetters[o.link.Bucket+"/"+o.link.DeadLetters] = true
+		if err := a.judgeLink(ctx, o); err != nil {
+			return fmt.Errorf("compare %q with the stream: %w", o.key, err)
 		}
 	}
 	if a.progress != nil {
@@ -148,21 +181,79 @@ func (a *auditor) judge(ctx context.Context, o object) error {
 	return nil
 }
 
+func (a *auditor) judgeLink(ctx context.Context, o object) error {
+	compared, err := a.comparison.link(ctx, o)
+	if err != nil {
+		return err
+	}
+	a.applied[o.link.Application] = true
+	chain := a.chains.follow(o.link)
+	if !o.link.First.IsZero() {
+		chain.compared = compared
+	}
+	a.comparison.turns(o.link, chain.compared)
+	for _, l := range o.lines {
+		if e := a.calls.count(l.call, o.link, compared); !compared {
+			chain.place(e)
+		}
+	}
+	for _, l := range o.deadLetters {
+		a.calls.count(l.call, o.link, compared)
+	}
+	if !compared {
+		a.report.blind += o.withoutCallID()
+	}
+	if o.link.Rejected > 0 {
+		a.name(o.link)
+	}
+	return nil
+}
+
+// name notes that a link has these dead letters.
+func (a *auditor) name(link warehouse.Link) {
+	i := slices.IndexFunc(a.letterPlaces, func(at warehouse.Location) bool {
+		return at.Bucket == link.Bucket && strings.HasPrefix(link.DeadLetters, at.Prefix)
+	})
+	if i < 0 {
+		a.report.fault(DeadLetterFaults, "%q: its dead letters %q lie where none were looked for", link.Key(), link.DeadLetters)
+		return
+	}
+	object := deadLetterObject{a.letterPlaces[i], link.DeadLetters}
+	switch named, listed := a.deadLetters[object]; {
+	case named:
+		a.report.fault(DeadLetterFaults, "%q: another link names its dead letters %q, too", link.Key(), link.DeadLetters)
+	case listed:
+		a.deadLetters[object] = true
+	}
+}
+
 func (a *auditor) listDeadLetters(ctx context.Context, at warehouse.Location) error {
 	return a.reader.list(ctx, at, func(key string) error {
-		a.deadLetters[at.Bucket+"/"+key] = false
-		a.owners[at.Bucket+"/"+key] = warehouse.DeadLettersOwner(at.Prefix, key)
+		a.deadLetters[deadLetterObject{at, key}] = false
 		return nil
 	})
 }
 
-// reportUnnamed reports the dead letters that no link names. Those in the folder of an application that has no links here
-// are not looked at: its links lie elsewhere.
-func (a *auditor) reportUnnamed() {
-	for _, key := range slices.Sorted(maps.Keys(a.deadLetters)) {
-		owner := a.owners[key]
-		if !a.deadLetters[key] && (owner == "" || a.applied[owner]) {
-			a.report.fault(DeadLetterFaults, "%s: dead letters of no link", key)
+// unnamed judges the dead letters that no link names: their link was removed, or they have none. Those in the folder of an
+// application that has no links here are not looked at: its links lie elsewhere.
+func (a *auditor) unnamed(ctx context.Context) error {
+	objects := slices.SortedFunc(maps.Keys(a.deadLetters), func(x, y deadLetterObject) int {
+		return cmp.Or(cmp.Compare(x.prefix.Bucket, y.prefix.Bucket), cmp.Compare(x.key, y.key))
+	})
+	for _, object := range objects {
+		if owner := object.owner(); a.deadLetters[object] || owner != "" && !a.applied[owner] {
+			continue
+		}
+		read, err := a.reader.letters(ctx, object.prefix.Bucket, object.key)
+		if err != nil && !isMissing(err) {
+			return err
+		}
+		kept := func(l letter) bool { return !a.chains.removed(l.shard, l.number) }
+		if len(read.list) == 0 || read.broken != nil || slices.ContainsFunc(read.list, kept) {
+			a.report.fault(DeadLetterFaults, "%q: dead letters of no link", object.key)
+		} else {
+			a.report.RemovedDeadLetters++
 		}
 	}
+	return nil
 }

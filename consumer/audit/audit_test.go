@@ -1,11 +1,15 @@
 package audit_test
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/klauspost/compress/zstd"
 
 	"example.com/callevents/consumer/audit"
@@ -15,7 +19,7 @@ import (
 func TestASoundWarehouse(t *testing.T) {
 	for _, format := range []warehouse.Format{warehouse.NDJSON, warehouse.NDJSONGzip, warehouse.NDJSONZstd, warehouse.Parquet} {
 		w := newWorld(t, format)
-		w.cfg.Source = stream{1, 12}
+		w.cfg.Source = stream{1, 12}.source()
 		calls := 0
 		w.cfg.Progress = func(audit.Report) { calls++ }
 		r := w.verify(t, true)
@@ -80,6 +84,38 @@ func TestAStoreThatFailsIsNoFinding(t *testing.T) {
 	w.cfg.Links[0].Bucket = "no-such-bucket"
 	if r, err := audit.Run(t.Context(), w.client, w.cfg); err == nil || !strings.Contains(err.Error(), "s3://no-such-bucket/records/") {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// hanging answers nothing from some call on.
+type hanging struct {
+	memory
+	answers int
+}
+
+func (h *hanging) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, _ ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	if h.answers--; h.answers < 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return h.memory.ListObjectsV2(ctx, in)
+}
+
+func (h *hanging) GetObject(ctx context.Context, in *s3.GetObjectInput, _ ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// It waited for ever before.
+func TestAStoreThatHangsIsGivenUp(t *testing.T) {
+	w := newWorld(t, warehouse.NDJSON)
+	objects := w.take(t)
+	for answers := range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			if _, err := audit.Run(t.Context(), &hanging{objects, answers}, w.cfg); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("after %d answers: %v", answers, err)
+			}
+		})
 	}
 }
 

@@ -51,6 +51,8 @@ func (n number) before(other number) bool { return bytes.Compare(n[:], other[:])
 
 func (n number) String() string { return new(big.Int).SetBytes(n[:]).String() }
 
+func (n number) sequence() sequence.Number { return sequence.Number(n.String()) }
+
 // readLedger reads a ledger to its end; that of a nil reader is empty. A last line without a line feed does not count:
 // the producer died while it wrote it.
 func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {

@@ -2,13 +2,16 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"errors"
 	"hash/maphash"
 	"io"
 	"strconv"
 
 	"github.com/tidwall/gjson"
 
+	"example.com/callevents/consumer/audit/reference"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/event"
 )
@@ -16,13 +19,16 @@ import (
 // line is one record.
 type line struct {
 	call uint64 // hash of the call_id; 0: it has none
-	text uint64 // hash of the whole line; of Parquet, which does not keep the text, that of the call_id
+	text uint64 // hash of the whole line; of Parquet, of the whole row
 }
 
 // maxLine is longer than any line can be: a record has 10 MiB at most.
 const maxLine = 16 << 20
 
 func (o *object) readLines(body io.Reader, seed maphash.Seed) error {
+	if o.link.Format == warehouse.Parquet {
+		return o.readRows(body, seed)
+	}
 	text, err := decode(o.link.Format, body)
 	if err != nil {
 		return err
@@ -30,14 +36,26 @@ func (o *object) readLines(body io.Reader, seed maphash.Seed) error {
 	defer text.Close()
 	scanner := bufio.NewScanner(text)
 	scanner.Buffer(nil, maxLine)
+	scanner.Split(wholeLines)
 	for scanner.Scan() {
 		o.addLine(scanner.Bytes(), seed)
 	}
 	return scanner.Err()
 }
 
+// wholeLines splits at line feeds and nowhere else. Every line has one.
+func wholeLines(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	if end := bytes.IndexByte(data, '\n'); end >= 0 {
+		return end + 1, data[:end], nil
+	}
+	if atEOF && len(data) > 0 {
+		return 0, nil, errors.New("the last line has no line feed")
+	}
+	return 0, nil, nil
+}
+
 func (o *object) addLine(text []byte, seed maphash.Seed) {
-	l := line{text: textHash(o.link.Format, text, seed)}
+	l := line{text: maphash.Bytes(seed, text)}
 	if !json.Valid(text) {
 		o.fault(NotJSON, "line %d", len(o.lines)+1)
 	} else {
@@ -49,16 +67,18 @@ func (o *object) addLine(text []byte, seed maphash.Seed) {
 	o.lines = append(o.lines, l)
 }
 
+// lineOf is what addLine and readRows should have made of a line of the reference.
+func lineOf(format warehouse.Format, text []byte, seed maphash.Seed) line {
+	if format == warehouse.Parquet {
+		cells := reference.Row(text)
+		return line{call: cellsCall(cells, seed), text: cellsHash(cells, seed)}
+	}
+	return line{call: callHash(text, seed), text: maphash.Bytes(seed, text)}
+}
+
 func isInteger(value gjson.Result) bool {
 	_, err := strconv.ParseInt(value.Raw, 10, 64)
 	return value.Type == gjson.Number && err == nil
-}
-
-func textHash(format warehouse.Format, text []byte, seed maphash.Seed) uint64 {
-	if format == warehouse.Parquet {
-		return callHash(text, seed)
-	}
-	return maphash.Bytes(seed, text)
 }
 
 // callHash returns the hash of the call_id of a record that is valid JSON, 0 if it has none.

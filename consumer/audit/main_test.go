@@ -33,13 +33,15 @@ type world struct {
 	cfg    audit.Config
 	ledger []string
 	keys   map[sequence.Number]string // of the link by the sequence number before it
+
+	letters map[sequence.Number]string // the same of its dead letters
 }
 
 func newWorld(t *testing.T, format warehouse.Format) *world {
 	t.Helper()
 	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
 	t.Cleanup(server.Close)
-	w := &world{client: testenv.NewS3Client(server.URL), bucket: "calls", keys: map[sequence.Number]string{}}
+	w := &world{client: testenv.NewS3Client(server.URL), bucket: "calls", keys: map[sequence.Number]string{}, letters: map[sequence.Number]string{}}
 	if _, err := w.client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &w.bucket}); err != nil {
 		t.Fatal(err)
 	}
@@ -81,8 +83,20 @@ func number(n int) sequence.Number { return sequence.Number(fmt.Sprint(n)) }
 
 func callID(n int) string { return fmt.Sprint("call-", n) }
 
+// rejected are the records that become dead letters.
+func rejected(n int) bool { return n == 105 || n == 110 || n == 114 }
+
+// arrived is when a record came into the stream: the first six of a shard on the first day.
+func arrived(n int) time.Time {
+	day := 23
+	if n%100 > 6 {
+		day = 24
+	}
+	return time.Date(2026, 11, day, 12, 0, n%60, 0, time.UTC)
+}
+
 func event(n int, userID string) string {
-	return fmt.Sprintf(`{"event":{"property":{"call_id":%q}},"user":{"user_id":%s}}`, callID(n), userID)
+	return fmt.Sprintf(`{"more":[1],"session":{"id":"s","number":"7"},"event":{"property":{"call_id":%q}},"user":{"user_id":%s}}`, callID(n), userID)
 }
 
 // commit makes a link of those records and enters them into the ledger.
@@ -93,8 +107,11 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 	var err error
 	for _, n := range records {
 		b.Append(number(n))
-		if n == 105 || n == 110 {
-			err = b.AddDeadLetter(warehouse.DeadLetter{ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`))})
+		if rejected(n) {
+			err = b.AddDeadLetter(warehouse.DeadLetter{
+				Stream: "calls", ShardID: at.Shard, SequenceNumber: fmt.Sprint(n), PartitionKey: "p", ArrivalTime: arrived(n),
+				Reason: transform.UserIDNotInteger, Data: []byte(event(n, `"x"`)),
+			})
 		} else {
 			err = b.AddLine([]byte(event(n, "512") + "\n"))
 		}
@@ -116,17 +133,39 @@ func (w *world) commit(t *testing.T, at warehouse.Place, nextDay string, records
 		}
 	}
 	if len(records) > 0 {
-		w.keys[at.Previous] = link.Key()
+		w.keys[at.Previous], w.letters[at.Previous] = link.Key(), link.DeadLetters
 	}
 	return link
 }
 
+// table is what the lease table says after the consumers have stopped.
+func (w *world) table() *audit.Table {
+	return &audit.Table{
+		Application: "app", Stream: "arn:stream@1", Locations: []string{"s3://calls/records/"},
+		Checkpoints: map[string]audit.Checkpoint{firstShard: {Last: "112", Day: "2026-11-24"}, secondShard: {Last: "212", Day: "2026-11-24"}},
+	}
+}
+
+// verify audits with a ledger, or with nothing.
 func (w *world) verify(t *testing.T, withLedger bool) audit.Report {
 	t.Helper()
+	return w.run(t, func(cfg *audit.Config) {
+		if withLedger {
+			cfg.Ledger = strings.NewReader(strings.Join(w.ledger, "\n") + "\n")
+		}
+	})
+}
+
+// everything is all that an audit can compare with: the ledger, the stream and the lease table.
+func (w *world) everything(cfg *audit.Config) {
+	cfg.Ledger = strings.NewReader(strings.Join(w.ledger, "\n") + "\n")
+	cfg.Source, cfg.Table = stream{1, 12}.source(), w.table()
+}
+
+func (w *world) run(t *testing.T, with func(*audit.Config)) audit.Report {
+	t.Helper()
 	cfg := w.cfg
-	if withLedger {
-		cfg.Ledger = strings.NewReader(strings.Join(w.ledger, "\n") + "\n")
-	}
+	with(&cfg)
 	report, err := audit.Run(t.Context(), w.client, cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -179,4 +218,30 @@ func faults(r audit.Report) map[audit.Fault]int {
 	list := maps.Clone(r.Faults)
 	maps.DeleteFunc(list, func(_ audit.Fault, n int) bool { return n == 0 })
 	return list
+}
+
+// firstKey is the key of a shard's first link.
+func (w *world) firstKey(shard string) string {
+	return warehouse.Place{Shard: shard, Previous: number(bases[shard]), Day: warehouse.FirstDay}.Key("records/", w.store.Format)
+}
+
+// move gives an object another key, and other metadata.
+func (w *world) move(t *testing.T, from, to string, other map[string]string) {
+	t.Helper()
+	w.edit(t, from, func(body string, m map[string]string) string {
+		moved := maps.Clone(m)
+		maps.Copy(moved, other)
+		w.put(t, to, body, moved)
+		return body
+	})
+	w.remove(t, from)
+}
+
+// removeChain removes the links of a shard.
+func (w *world) removeChain(t *testing.T, shard string) {
+	t.Helper()
+	w.remove(t, w.firstKey(shard))
+	for n := bases[shard]; n < bases[shard]+12; n += 3 {
+		w.remove(t, w.keys[number(n)])
+	}
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/streams"
 )
 
 // object is what is kept of one object and of the dead letters that its metadata names.
@@ -18,7 +20,7 @@ type object struct {
 	isLink      bool
 	link        warehouse.Link
 	lines       []line
-	deadLetters []uint64  // hashes of their call_ids, 0 where there is none
+	deadLetters []letter
 	findings    []finding // that show without looking at other objects
 }
 
@@ -29,8 +31,21 @@ type finding struct {
 }
 
 func (o *object) fault(f Fault, format string, args ...any) {
-	o.findings = append(o.findings, finding{f, o.key + ": " + fmt.Sprintf(format, args...)})
+	o.findings = append(o.findings, finding{f, quoted(o.key) + ": " + fmt.Sprintf(format, args...)})
 }
+
+// withoutCallID counts the lines that have none.
+func (o *object) withoutCallID() (n int) {
+	for _, l := range o.lines {
+		if l.call == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// callTimeout bounds a call, with its retries and the body of its answer.
+const callTimeout = 5 * time.Minute
 
 // reader reads objects.
 type reader struct {
@@ -41,7 +56,9 @@ type reader struct {
 // list calls each for every key at a location, in order, but for the probe of a consumer's start.
 func (r reader) list(ctx context.Context, at warehouse.Location, each func(key string) error) error {
 	for listings := s3.NewListObjectsV2Paginator(r.bucket, &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: &at.Prefix}); listings.HasMorePages(); {
-		listing, err := listings.NextPage(ctx)
+		call, cancel := context.WithTimeout(ctx, callTimeout)
+		listing, err := listings.NextPage(call)
+		cancel()
 		if err != nil {
 			return fmt.Errorf("list %s: %w", at, err)
 		}
@@ -60,18 +77,20 @@ func (r reader) list(ctx context.Context, at warehouse.Location, each func(key s
 // object reads an object to its end, and its dead letters. An error means that it could not be read now; what is wrong
 // with it is among its findings.
 func (r reader) object(ctx context.Context, at warehouse.Location, key string) (object, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	o := object{key: key}
-	if _, _, err := warehouse.ParseKey(at.Prefix, key); err != nil {
+	if place, _, err := warehouse.ParseKey(at.Prefix, key); err != nil || !streams.ValidName(place.Shard) {
 		o.fault(Foreign, "not the name of a link")
 		return o, nil
 	}
 	out, err := r.bucket.GetObject(ctx, &s3.GetObjectInput{Bucket: &at.Bucket, Key: &key})
 	if err != nil {
-		return o, fmt.Errorf("get %s: %w", key, err)
+		return o, fmt.Errorf("get %q: %w", key, err)
 	}
 	defer out.Body.Close()
 	if o.link, err = warehouse.ReadLink(at, key, out.Metadata); err != nil {
-		o.fault(Foreign, "%v", err)
+		o.fault(Foreign, "%s", quoted(err.Error()))
 		return o, nil
 	}
 	o.isLink = true
@@ -80,9 +99,9 @@ func (r reader) object(ctx context.Context, at warehouse.Location, key string) (
 	o.bytes = body.bytes
 	switch {
 	case body.err != nil:
-		return o, fmt.Errorf("read %s: %w", key, body.err)
+		return o, fmt.Errorf("read %q: %w", key, body.err)
 	case err != nil:
-		o.fault(Unreadable, "%v", err)
+		o.fault(Unreadable, "%s", quoted(err.Error()))
 	case len(o.lines) != o.link.Records:
 		o.fault(WrongCounts, "%d records, its metadata says %d", len(o.lines), o.link.Records)
 	}

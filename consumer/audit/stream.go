@@ -44,6 +44,8 @@ func OpenStream(ctx context.Context, cfg aws.Config, name string) (*Stream, erro
 	s := &Stream{name: name, shards: map[string]*shard{}, client: awsclient.Kinesis(cfg, func(o *kinesis.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, attempts)
 	})}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	list, err := streams.ListShards(ctx, s.client, &kinesis.ListShardsInput{StreamName: &name})
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", name, err)
@@ -71,7 +73,7 @@ func (s *Stream) Range(ctx context.Context, id string, after, last sequence.Numb
 		}
 		shard.page = shard.page[1:]
 		if at.After(after) {
-			each(Record{record.Data, shard.hashKeys})
+			each(shard.record(record, at))
 		}
 	}
 }
@@ -80,7 +82,7 @@ func (s *Stream) Range(ctx context.Context, id string, after, last sequence.Numb
 func (s *Stream) Rest(ctx context.Context, each func(shard string, r Record)) error {
 	for id, shard := range s.shards {
 		for {
-			record, _, err := s.peek(ctx, shard)
+			record, at, err := s.peek(ctx, shard)
 			if err != nil {
 				return err
 			}
@@ -88,10 +90,18 @@ func (s *Stream) Rest(ctx context.Context, each func(shard string, r Record)) er
 				break
 			}
 			shard.page = shard.page[1:]
-			each(id, Record{record.Data, shard.hashKeys})
+			each(id, shard.record(record, at))
 		}
 	}
 	return nil
+}
+
+// Name implements [Source].
+func (s *Stream) Name() string { return s.name }
+
+func (s *shard) record(r *types.Record, at sequence.Number) Record {
+	return Record{Number: at, Arrived: aws.ToTime(r.ApproximateArrivalTimestamp), PartitionKey: aws.ToString(r.PartitionKey),
+		Data: r.Data, HashKeys: s.hashKeys}
 }
 
 // peek returns the next record of a shard and leaves it there; nil at the end of the shard.
@@ -115,6 +125,8 @@ func (s *Stream) peek(ctx context.Context, shard *shard) (record *types.Record, 
 
 // readPage reads the page after the newest record. After an iterator has expired, it reads none.
 func (s *Stream) readPage(ctx context.Context, shard *shard) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
 	if shard.iterator == nil {
 		in := &kinesis.GetShardIteratorInput{StreamName: &s.name, ShardId: &shard.id, ShardIteratorType: types.ShardIteratorTypeTrimHorizon}
 		if !shard.newest.IsZero() {

@@ -97,7 +97,7 @@ func parseLink(at Location, place Place, format Format, metadata map[string]stri
 	case l.Place != place || l.Format != format:
 		return Link{}, fmt.Errorf("metadata is of shard %s after %s in %s: the object was copied or renamed",
 			l.Shard, l.Previous, l.Format)
-	case l.First.IsZero() && (l.Last != l.Previous || l.NextDay <= l.Day || l.Records+l.Rejected > 0),
+	case l.First.IsZero() && (l.Last != l.Previous || l.NextDay <= l.Day || max(l.Records, l.Rejected) > 0),
 		!l.First.IsZero() && (!l.First.After(l.Previous) || l.First.After(l.Last) || l.NextDay < l.Day):
 		return Link{}, errors.New("metadata contradicts itself")
 	}
@@ -138,9 +138,9 @@ func (p *metadataParser) number(key string) sequence.Number {
 }
 
 func (p *metadataParser) count(key string) int {
-	n, err := strconv.Atoi(p.text(key))
+	n, err := strconv.ParseUint(p.text(key), 10, strconv.IntSize-1) // an int, and not negative
 	p.fail(key, err)
-	return n
+	return int(n)
 }
 
 func (p *metadataParser) day(key string) string {

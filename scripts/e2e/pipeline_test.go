@@ -140,7 +140,7 @@ func (p *pipeline) awaitOwners(workers ...string) {
 // nothing off.
 func (p *pipeline) verify(records int) {
 	p.Helper()
-	cmd := exec.Command(testenv.Build(p, "./consumer"), "verify", "--bucket", p.bucket, "--prefix", prefix,
+	cmd := exec.Command(testenv.Build(p, "./consumer"), "verify", "--app", p.app, "--bucket", p.bucket, "--prefix", prefix,
 		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--stream", p.stream, "--json")
 	cmd.Env = p.env
 	var stderr bytes.Buffer

@@ -74,7 +74,7 @@ func passThrough(s *servers.Set, binary string, args ...string) error {
 	}
 	err = child.Wait()
 	if exit := new(exec.ExitError); errors.As(err, &exit) && exit.ExitCode() == 1 {
-		return errors.New("something is off, see above")
+		return errors.New("something is wrong, see above")
 	}
 	return err
 }

@@ -21,6 +21,7 @@ const (
 type userRecord struct {
 	partitionKey []byte
 	hashKey      []byte // the explicit one; nil if there is none
+	place        int    // in the container
 	data         []byte
 	reason       string // empty if it is to be handed on
 }
@@ -44,9 +45,10 @@ func userRecords(data []byte, shard hashkey.Range) (users []userRecord, ok bool)
 		}
 	})
 	whole := func(reason string) []userRecord { return []userRecord{{data: data, reason: reason}} }
-	for _, record := range records {
+	for i, record := range records {
 		user, valid := readUserRecord(record, partitionKeys, hashKeys, shard)
 		ok = ok && valid
+		user.place = i
 		users = append(users, user)
 	}
 	switch {

@@ -1,6 +1,6 @@
-// Package reference says what a record of the stream should have become: the lines and the dead letters that an audit
-// expects. It is a second implementation of what packages transform, kpl and pipeline promise. It imports none of them,
-// so that it cannot repeat their mistakes.
+// Package reference says what a record of the stream should have become: the lines, the rows of Parquet objects and the
+// dead letters that an audit expects. It is a second implementation of what packages transform, kpl, pipeline and
+// warehouse promise. It imports none of them, so that it cannot repeat their mistakes.
 //
 // It is naive on purpose: it allocates, reads everything several times, and takes its JSON from encoding/json. Nobody
 // waits for it.

@@ -52,7 +52,9 @@ func Line(record []byte) (line []byte, reason string) {
 
 // only returns the one member of an object with that name, or why there is not one.
 func only(object []byte, name string) (member, string) {
-	switch list := members(object, name); len(list) {
+	list := members(object)
+	list = slices.DeleteFunc(list, func(m member) bool { return m.name != name })
+	switch len(list) {
 	case 0:
 		return member{}, noUserID
 	case 1:
@@ -61,25 +63,27 @@ func only(object []byte, name string) (member, string) {
 	return member{}, duplicateName
 }
 
-// member is a value inside an object, and where in the object it begins.
+// member is a member of an object, and where in the object its value begins.
 type member struct {
-	value json.RawMessage
-	start int
+	name    string
+	written []byte // the name as it is written, quotes and escapes included
+	value   json.RawMessage
+	start   int
 }
 
-// members returns all members of an object with that name, in order. Any other JSON value has none.
-func members(object []byte, name string) (list []member) {
+// members returns all members of an object, in order. Any other JSON value has none.
+func members(object []byte) (list []member) {
 	decoder := json.NewDecoder(bytes.NewReader(object))
 	if first, _ := decoder.Token(); first != json.Delim('{') {
 		return nil
 	}
 	for decoder.More() {
+		before := decoder.InputOffset()
 		key, _ := decoder.Token() // no errors: the JSON is valid
-		var value json.RawMessage
-		_ = decoder.Decode(&value)
-		if key == name {
-			list = append(list, member{value, int(decoder.InputOffset()) - len(value)})
-		}
+		m := member{name: key.(string), written: bytes.TrimLeft(object[before:decoder.InputOffset()], ", \t\r\n")}
+		_ = decoder.Decode(&m.value)
+		m.start = int(decoder.InputOffset()) - len(m.value)
+		list = append(list, m)
 	}
 	return list
 }
@@ -95,8 +99,13 @@ func text(value json.RawMessage) string {
 
 // isInteger reports whether s is an int64 in the one form that FormatInt has for it.
 func isInteger(s string) bool {
+	_, ok := integer(s)
+	return ok
+}
+
+func integer(s string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	return err == nil && strconv.FormatInt(n, 10) == s
+	return n, err == nil && strconv.FormatInt(n, 10) == s
 }
 
 // depth is how deeply the brackets outside of strings nest. It is asked before the record is known to be JSON.

@@ -7,6 +7,11 @@ type Outcome struct {
 	Line   []byte // without a line feed; nil if there is a reason
 	Reason string // as it stands in a dead letter; empty if there is a line
 	Data   []byte // what the dead letter holds
+
+	// Of a user record from a container, for its dead letter.
+	SubSequence     int    // its place there; 0 for any other record
+	PartitionKey    []byte // nil: that of the stream's record
+	ExplicitHashKey []byte // nil: none
 }
 
 // maxLettersBytes is how much the dead letters of one record may take. Those of a container that need more are one.
@@ -38,11 +43,11 @@ func Outcomes(data []byte, shard hashkey.Range) []Outcome {
 }
 
 func outcome(user userRecord) Outcome {
-	if user.reason != "" {
-		return Outcome{Reason: user.reason, Data: user.data}
+	o := Outcome{Reason: user.reason, Data: user.data, SubSequence: user.place, PartitionKey: user.partitionKey, ExplicitHashKey: user.hashKey}
+	if o.Reason == "" {
+		o.Line, o.Reason = Line(user.data)
 	}
-	line, reason := Line(user.data)
-	return Outcome{Line: line, Reason: reason, Data: user.data}
+	return o
 }
 
 // letterBytes is the estimate for one dead letter: 384 bytes for names, numbers and times, 6 for each byte of the

@@ -75,7 +75,8 @@ func compareOutcomes(t interface{ Fatalf(string, ...any) }, data []byte, shard h
 
 // produced is what the consumer makes of a user record.
 func produced(user kpl.Record) reference.Outcome {
-	o := reference.Outcome{Reason: string(user.Reason), Data: user.Data}
+	o := reference.Outcome{Reason: string(user.Reason), Data: user.Data, SubSequence: user.SubSequence,
+		PartitionKey: user.PartitionKey, ExplicitHashKey: user.ExplicitHashKey}
 	if o.Reason == "" {
 		line, reason := transform.Append(nil, user.Data)
 		o.Line, o.Reason = line, string(reason)
@@ -84,7 +85,8 @@ func produced(user kpl.Record) reference.Outcome {
 }
 
 func equal(a, b reference.Outcome) bool {
-	return a.Reason == b.Reason && bytes.Equal(a.Line, b.Line) && bytes.Equal(a.Data, b.Data)
+	return a.Reason == b.Reason && bytes.Equal(a.Line, b.Line) && bytes.Equal(a.Data, b.Data) &&
+		a.SubSequence == b.SubSequence && bytes.Equal(a.PartitionKey, b.PartitionKey) && bytes.Equal(a.ExplicitHashKey, b.ExplicitHashKey)
 }
 
 // contain frames a message as a container.
