@@ -72,16 +72,6 @@ func (c *call) done(i int) bool {
 	return c.results[i].ErrorCode == nil && c.results[i].SequenceNumber != nil
 }
 
-// failed returns the entries that are not done.
-func (c *call) failed() (entries []*entry) {
-	for i, e := range c.entries {
-		if !c.done(i) {
-			entries = append(entries, e)
-		}
-	}
-	return entries
-}
-
 // lines returns the ledger's lines of the entries that are done.
 func (c *call) lines() []ledger.Line {
 	lines := make([]ledger.Line, 0, len(c.entries))
