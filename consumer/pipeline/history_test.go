@@ -71,7 +71,7 @@ func shorten(t *testing.T, script []byte) []byte {
 	return script
 }
 
-// history plays a script, settles, and checks what is there.
+// history plays a script, reads what is left to its end, and checks what is there.
 func history(t *testing.T, script []byte, log func(string, ...any)) (err error) {
 	if log == nil {
 		log = func(string, ...any) {}
@@ -84,7 +84,7 @@ func history(t *testing.T, script []byte, log func(string, ...any)) (err error) 
 			script = script[2:]
 			w.wait()
 		}
-		if err = w.settle(); err == nil {
+		if err = w.readToTheEnd(); err == nil {
 			err = w.check()
 		}
 	})
@@ -168,15 +168,15 @@ func (w *world) tamper(arg byte) {
 	w.log("-  row: %+v", w.row)
 }
 
-// settle ends the faults: everybody but a new owner dies, requests on their way arrive or not, and the owner reads
+// readToTheEnd ends the faults: everybody but a new owner dies, requests on their way arrive or not, and the owner reads
 // the shard to its end.
-func (w *world) settle() error {
+func (w *world) readToTheEnd() error {
 	w.stopAll()
 	w.network.late = nil
 	if w.row.checkpoint == "SHARD_END" {
 		w.row.checkpoint = ""
 	}
-	w.log("-  settle")
+	w.log("-  the faults end")
 	v := w.acquire()
 	for range 2_000 {
 		w.wait()
@@ -190,7 +190,7 @@ func (w *world) settle() error {
 			w.resolve(requests[0], fateDone, turn{records: 100, finish: true})
 		}
 	}
-	return errors.New("does not settle")
+	return errors.New("does not come to the end")
 }
 
 // check reads the objects as their users do.

@@ -18,19 +18,14 @@ type instance struct {
 	before map[string]int
 }
 
-// cost counts the DynamoDB requests of two workers that share 4 shards of an idle stream. It does so for ours and for some
-// settings of the stock worker, all at the same time. A limit gives each stock worker 2 shards; with lease stealing they
-// share as they like.
-func cost(ctx context.Context, cfg Config, r *rig) error {
-	stream, err := r.stream(ctx, 4)
-	if err != nil {
-		return err
-	}
-	t := newTable("one of two workers on 4 shards, lease 10 s", "DynamoDB requests/min", "of which", "bound")
-	kinds := []struct {
-		name, bound string
-		start       func(app string, i *instance, id string) (*program, error)
-	}{
+// costKind is a worker with some settings.
+type costKind struct {
+	name, bound string
+	start       func(app string, i *instance, id string) (*program, error)
+}
+
+func (r *rig) costKinds(stream string) []costKind {
+	return []costKind{
 		{"ours, defaults", "60", func(app string, i *instance, _ string) (*program, error) {
 			return r.consumer(i.endpoints(r), stream, app, "--lease-duration", "10s")
 		}},
@@ -44,6 +39,18 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 			return r.stock(i, stream, app, id, "--sync-interval", "1s", "--lease-stealing")
 		}},
 	}
+}
+
+// cost counts the DynamoDB requests of two workers that share 4 shards of an idle stream. It does so for ours and for some
+// settings of the stock worker, all at the same time. A limit gives each stock worker 2 shards; with lease stealing they
+// share as they like.
+func cost(ctx context.Context, cfg Config, r *rig) error {
+	stream, err := r.stream(ctx, 4)
+	if err != nil {
+		return err
+	}
+	t := newTable("one of two workers on 4 shards, lease 10 s", "DynamoDB requests/min", "of which", "bound")
+	kinds := r.costKinds(stream)
 	crews := make([][]*instance, len(kinds))
 	for k, kind := range kinds {
 		app := name("app")
