@@ -92,6 +92,8 @@ func standstill(t *testing.T, name string, rule faults.Rule, shard string, want 
 		}
 		r.put(10)
 		told := func(n *node) {
+			began := time.Now()
+			defer func() { t.Logf("told after %v", time.Since(began).Round(time.Second)) }()
 			testenv.Eventually(t, "not told: "+shard+" "+string(want), func() bool { return n.reasons()[shard+" "+string(want)] })
 			if rule.Operation != "Scan" {
 				if behind := n.metric("callevents_millis_behind_latest"); behind < 1000 {
