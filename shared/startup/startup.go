@@ -102,7 +102,7 @@ func (r *report) stop() {
 
 // say is called under the lock.
 func (r *report) say() {
-	r.log.WithError(r.last).WithFields(logrus.Fields{"waited": time.Since(r.since).Round(time.Second), "at_most": r.timeout}).
+	r.log.WithError(r.last).WithFields(logrus.Fields{"waited": time.Since(r.since).Round(time.Second), "at_most": r.timeout.Round(time.Second)}).
 		Warn("the start waits for " + r.what)
 }
 
