@@ -19,8 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // DefaultRegion is used when environment and profile name none, and no instance has one.
@@ -100,20 +98,3 @@ func Kinesis(cfg aws.Config, opts ...func(*kinesis.Options)) *kinesis.Client {
 func DynamoDB(cfg aws.Config, opts ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.NewFromConfig(cfg, opts...)
 }
-
-// S3 returns a client. Where the endpoint is overridden, buckets are addressed by path, because a local server
-// or gateway has no DNS name per bucket.
-//
-// The owner is the account of all buckets, 12 digits. Each request carries it, and S3 answers 403 if the bucket belongs to
-// another account: the names of buckets are global, so a wrong name may be somebody's. With an empty owner nothing is checked.
-func S3(cfg aws.Config, owner string) *s3.Client {
-	return s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = o.UsePathStyle || o.BaseEndpoint != nil
-		if owner != "" { // before the request is signed, so nobody can take it out on the way
-			o.APIOptions = append(o.APIOptions, smithyhttp.SetHeaderValue(expectedOwner, owner))
-		}
-	})
-}
-
-// expectedOwner is the header that the SDK's ExpectedBucketOwner becomes. As a header, no input can lack it.
-const expectedOwner = "X-Amz-Expected-Bucket-Owner"

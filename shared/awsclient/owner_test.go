@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -98,4 +99,28 @@ func operations(client *s3.Client) map[string]func(*testing.T) {
 		}
 	}
 	return all
+}
+
+// S3 does not say why it answers 403, and a HEAD has no code at all. Before, only a missing permission was named.
+func TestARefusalNamesTheExpectedOwner(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, _ := strconv.Atoi(r.URL.Path[len("/bucket/"):])
+		w.WriteHeader(status)
+	}))
+	defer server.Close()
+	environment(t, map[string]string{"AWS_ENDPOINT_URL_S3": server.URL, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"})
+	cfg, err := awsclient.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, is := range map[string]struct {
+		owner string
+		want  bool
+	}{"403": {"123456789012", true}, "404": {"123456789012", false}, "0403": {"", false}} {
+		in := &s3.HeadObjectInput{Bucket: aws.String("bucket"), Key: &key}
+		_, err := awsclient.S3(cfg, is.owner).HeadObject(t.Context(), in)
+		if err == nil || strings.Contains(err.Error(), "not of account 123456789012") != is.want {
+			t.Errorf("%s with owner %q: got %v, must name the owner: %v", key, is.owner, err, is.want)
+		}
+	}
 }
