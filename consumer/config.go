@@ -53,7 +53,8 @@ type Config struct {
 
 	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Address of the status page, /metrics, /healthz and /readyz, such as 127.0.0.1:9090. Default: off."`
 
-	Log `embed:""`
+	Owner `embed:""`
+	Log   `embed:""`
 }
 
 // maxFlushBytes leaves room for the record that fills a batch, of 10 MiB at most: an object, which is held in memory and
@@ -93,10 +94,8 @@ func (c *Config) Validate() error {
 	check(c.StartTimeout >= time.Second, "--start-timeout %v: at least 1s", c.StartTimeout)
 	_, _, err = net.SplitHostPort(c.HTTP)
 	check(c.HTTP == "" || err == nil, "--http %q: use HOST:PORT, or :PORT for this machine alone", c.HTTP)
-	if _, err := c.logger(io.Discard); err != nil {
-		problems = append(problems, err)
-	}
-	return errors.Join(problems...)
+	_, err = c.logger(io.Discard)
+	return errors.Join(append(problems, c.Owner.check(), err)...)
 }
 
 var tableName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`) // API reference, CreateTable

@@ -27,9 +27,9 @@ func TestWrongFlags(t *testing.T) {
 	}{
 		"many": {
 			args: []string{"--prefix", "x", "--compression", "rar", "--lease-duration", "10ms", "--log-level", "loud", "--start", "tomorrow",
-				"--stream", "a b", "--app", "c", "--http", "9090", "--worker-id", "ä"},
+				"--stream", "a b", "--app", "c", "--bucket-owner", "me", "--http", "9090", "--worker-id", "ä"},
 			want: []string{`--prefix "x"`, `--compression "rar"`, "--lease-duration 10ms", "--sync-interval 1s", `--log-level "loud"`, `--start "tomorrow"`,
-				`--stream "a b"`, `--app "c"`, `--http "9090"`, `--worker-id "ä"`, "consumer --help"},
+				`--stream "a b"`, `--app "c"`, `--bucket-owner "me"`, `--http "9090"`, `--worker-id "ä"`, "consumer --help"},
 		},
 		"future start":        {args: []string{"--start", "2999-01-01T00:00:00Z"}, want: []string{"not in the future"}},
 		"overlapping":         {args: []string{"--errors-prefix", "mandir-event-records/errors/"}, want: []string{"neither may contain the other"}},
@@ -40,8 +40,8 @@ func TestWrongFlags(t *testing.T) {
 		"not ASCII":           {args: []string{"--prefix", "événements/"}, want: []string{"printable ASCII"}},
 		"environment":         {env: []string{"CALLEVENTS_FLUSH_INTERVAL=1ms"}, want: []string{"--flush-interval 1ms"}},
 		"redrive": {
-			args: []string{"redrive", "--reason", "mood", "--day", "today", "--log-format", "xml"},
-			want: []string{`--reason "mood"`, `--day "today"`, `--log-format "xml"`},
+			args: []string{"redrive", "--reason", "mood", "--day", "today", "--bucket-owner", "12345678901", "--log-format", "xml"},
+			want: []string{`--reason "mood"`, `--day "today"`, `--bucket-owner "12345678901"`, `--log-format "xml"`},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestHelp(t *testing.T) {
 		"stream": `"AForB_callevents"`, "app": `"callevents-consumer"`, "bucket": `"aforb-consumer-data"`,
 		"prefix": `"mandir-event-records/"`, "errors-prefix": `"mandir-event-errors/"`, "worker-id": "NAME", "start": `"TRIM_HORIZON"`,
 		"flush-interval": "60s", "flush-bytes": "8MiB", "flush-records": "0", "format": `"ndjson"`, "compression": `"gzip"`,
-		"lease-duration": "10s", "sync-interval": "1s", "start-timeout": "5m", "http": "HOST:PORT", "log-format": `"text"`, "log-level": `"info"`,
+		"lease-duration": "10s", "sync-interval": "1s", "start-timeout": "5m", "http": "HOST:PORT", "bucket-owner": "ACCOUNT", "log-format": `"text"`, "log-level": `"info"`,
 	} {
 		env := "($CALLEVENTS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_")) + ")"
 		if !strings.Contains(help, "--"+flag+"="+value+" ") || !strings.Contains(help, env) {

@@ -25,7 +25,8 @@ type redriveConfig struct {
 	After        string   `help:"Only objects whose key comes after this one: where an earlier run ended. Default: all."`
 	DryRun       bool     `help:"Read and count, put nothing."`
 
-	Log `embed:""`
+	Owner `embed:""`
+	Log   `embed:""`
 }
 
 // Validate reports every problem at once.
@@ -41,10 +42,8 @@ func (c *redriveConfig) Validate() error {
 			problems = append(problems, fmt.Errorf("--day %q: use a day such as 2026-01-31", day))
 		}
 	}
-	if _, err := c.logger(io.Discard); err != nil {
-		problems = append(problems, err)
-	}
-	return errors.Join(problems...)
+	_, err := c.logger(io.Discard)
+	return errors.Join(append(problems, c.Owner.check(), err)...)
 }
 
 // run puts the selected dead letters into the stream, and says how far it came even if it failed.
@@ -58,7 +57,7 @@ func (c *redriveConfig) run(ctx context.Context, log *logrus.Logger) error {
 	for _, reason := range c.Reason {
 		cfg.Reasons = append(cfg.Reasons, transform.Reason(reason))
 	}
-	sum, err := redrive.New(cfg, awsclient.S3(awsCfg), awsclient.Kinesis(awsCfg), log).Run(ctx)
+	sum, err := redrive.New(cfg, awsclient.S3(awsCfg, c.BucketOwner), awsclient.Kinesis(awsCfg), log).Run(ctx)
 	log.WithFields(logrus.Fields{"objects": sum.Objects, "read": sum.Read, "selected": sum.Selected, "put": sum.Put, "last": sum.Last}).
 		Info("redrive ended")
 	return err

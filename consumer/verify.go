@@ -29,6 +29,8 @@ type verifyConfig struct {
 	Stream         string   `help:"Stream to compare with, record by record: the exact way to find what is lost, duplicated, altered or out of order, as long as its retention holds the records. For an application that started at TRIM_HORIZON. Stop the producer before."`
 	AllowUnchecked bool     `help:"Exit with 0 also if not everything could be checked, as long as nothing wrong was found."`
 	JSON           bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
+
+	Owner `embed:""`
 }
 
 // Validate reports every problem at once.
@@ -45,7 +47,7 @@ func (c *verifyConfig) Validate() error {
 			problems = append(problems, fmt.Errorf("prefix %q: use a prefix that ends with a slash, or s3://<bucket>/<prefix>/", prefix))
 		}
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, c.Owner.check())...)
 }
 
 // The exit codes of verify.
@@ -106,7 +108,7 @@ func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Rep
 	show, erase := progress(terminal)
 	defer erase()
 	cfg.Progress = show
-	report, err := audit.Run(ctx, awsclient.S3(awsConfig), cfg)
+	report, err := audit.Run(ctx, awsclient.S3(awsConfig, c.BucketOwner), cfg)
 	if err == nil && report.Objects == 0 && cfg.Ledger == nil && cfg.Source == nil {
 		err = fmt.Errorf("no objects in %v: are --bucket and --prefix right?", cfg.Links)
 	}

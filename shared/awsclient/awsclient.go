@@ -19,7 +19,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // DefaultRegion is used when environment and profile name none, and no instance has one.
@@ -98,11 +97,4 @@ func Kinesis(cfg aws.Config, opts ...func(*kinesis.Options)) *kinesis.Client {
 // DynamoDB returns a client.
 func DynamoDB(cfg aws.Config, opts ...func(*dynamodb.Options)) *dynamodb.Client {
 	return dynamodb.NewFromConfig(cfg, opts...)
-}
-
-// S3 returns a client. Where the endpoint is overridden, buckets are addressed by path, because a local server
-// or gateway has no DNS name per bucket.
-func S3(cfg aws.Config, opts ...func(*s3.Options)) *s3.Client {
-	pathStyle := func(o *s3.Options) { o.UsePathStyle = o.UsePathStyle || o.BaseEndpoint != nil }
-	return s3.NewFromConfig(cfg, append([]func(*s3.Options){pathStyle}, opts...)...)
 }

@@ -98,7 +98,7 @@ func TestBucketsOfOtherEndpointsAreAddressedByPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := awsclient.S3(cfg).HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key")}); err != nil {
+	if _, err := awsclient.S3(cfg, "").HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("bucket"), Key: aws.String("key")}); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := <-asked, strings.TrimPrefix(server.URL, "http://")+"/bucket/key"; got != want {

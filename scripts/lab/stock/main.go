@@ -65,7 +65,7 @@ func run(ctx context.Context, cfg Config) error {
 		WithLeaseStealing(cfg.LeaseStealing).
 		WithCallProcessRecordsEvenForEmptyRecordList(true). // objects are cut by age, too
 		WithLogger(logger.NewLogrusLogger(quiet))
-	w := worker.NewWorker(&factory{cfg, awsclient.S3(awsCfg)}, library).
+	w := worker.NewWorker(&factory{cfg, awsclient.S3(awsCfg, "")}, library).
 		WithKinesis(awsclient.Kinesis(awsCfg)).
 		WithCheckpointer(checkpoint.NewDynamoCheckpoint(library).WithDynamoDB(awsclient.DynamoDB(awsCfg)))
 	if err := w.Start(); err != nil {
