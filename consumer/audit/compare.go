@@ -33,7 +33,7 @@ type Record struct {
 	Arrived      time.Time
 	PartitionKey string
 	Data         []byte
-	HashKeys     hashkey.Range // of the shard that it was read from
+	HashKeys     hashkey.Range // of the shard that it was read from; all, if the stream distributes records itself
 }
 
 // comparison compares links with the stream.

@@ -18,6 +18,10 @@ type Config struct {
 	FlushBytes    int           // before compression, dead letters included
 	FlushRecords  int           // user records, rejected ones included
 
+	// DistributesItself: the stream brings a container to any shard (record distribution AUTO). So its user records are
+	// stored like any. On other streams those outside their shard are dead letters.
+	DistributesItself bool
+
 	// OnCommit is called for every link that this worker made, with its size in bytes. It must return at once. May be
 	// nil.
 	OnCommit func(link warehouse.Link, bytes int)

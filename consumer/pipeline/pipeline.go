@@ -12,6 +12,7 @@ import (
 	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/kpl"
 	"example.com/callevents/shared/sequence"
 )
@@ -39,6 +40,9 @@ type Pipeline struct {
 
 // New returns a pipeline that is to be opened.
 func New(cfg Config, shard Shard, lease Lease, tracker *stall.Tracker) *Pipeline {
+	if cfg.DistributesItself {
+		shard.HashKeys = hashkey.Range{Last: hashkey.Max()}
+	}
 	return &Pipeline{
 		cfg: cfg, shard: shard, lease: lease, stall: tracker, before: shard.StartingSequenceNumber.Before(),
 		log:      cfg.Log.WithField("shard_id", shard.ID),
@@ -136,7 +140,6 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	u := &p.user
 	u.judge(record.Data, p.shard)
 	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected)))
-	p.cfg.Metrics.skipped.Add(float64(u.outside))
 	for i, end := range u.ends {
 		if p.repair != nil {
 			break // the lines are in the link already
@@ -164,7 +167,6 @@ type userRecords struct {
 	ends     []int  // of the lines
 	rejected []rejection
 	bytes    int // of the rejected ones as dead letters
-	outside  int // not counted above: they belong to another shard, which has them too
 }
 
 type rejection struct {
@@ -196,10 +198,6 @@ func (u *userRecords) judge(data []byte, shard Shard) {
 }
 
 func (u *userRecords) add(user kpl.Record) {
-	if user.Reason == kpl.OutsideShard {
-		u.outside++
-		return
-	}
 	reason := transform.Reason(user.Reason)
 	if reason == "" {
 		u.lines, reason = transform.Append(u.lines, user.Data)
