@@ -134,7 +134,7 @@ func (s *Store) Link(b *Batch) Link {
 
 // zstdWindowBytes bounds the encoder's memory; call events repeat themselves within far less. Its fastest level makes
 // their objects no larger than the next one, and takes a sixth less CPU. Without lines it writes an empty frame: zero
-// bytes are no zstd. The option says so whatever the library's default is, which was the other one before its 1.20.
+// bytes are no zstd. The option says so whatever the library's default is, which was the other one before its 1.19.
 const zstdWindowBytes = 1 << 20
 
 func newZstdEncoder() *zstd.Encoder {
