@@ -82,8 +82,10 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		return err
 	}
 	store.Remembered = remembered(table)
+	distribution := newDistribution(awsclient.Kinesis(awsCfg), cfg.Stream, stream.distributesItself, log)
+	defer distribution.start(ctx)()
 	shards := pipeline.Config{
-		Stream: cfg.Stream, DistributesItself: stream.distributesItself, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
+		Stream: cfg.Stream, DistributesItself: distribution.itself.Load, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
 	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),

@@ -24,7 +24,7 @@ type streamInfo struct {
 	now       time.Time // by the clock of Kinesis, which also dates the records
 	shards    int       // that are open
 
-	distributesItself bool // when the consumer started
+	distributesItself bool
 }
 
 // findStream makes sure that the stream can be read, by each kind of request that the run makes. It is one attempt: a

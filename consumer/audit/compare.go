@@ -33,7 +33,7 @@ type Record struct {
 	Arrived      time.Time
 	PartitionKey string
 	Data         []byte
-	HashKeys     hashkey.Range // of the shard that it was read from; all, if the stream distributes records itself
+	HashKeys     hashkey.Range // of the shard that it was read from
 }
 
 // comparison compares links with the stream.
@@ -155,7 +155,11 @@ func (w *wanted) add(r Record) {
 	if warehouse.Day(r.Arrived) > w.link.Day {
 		w.late++
 	}
-	for _, o := range reference.Outcomes(r.Data, r.HashKeys) {
+	hashKeys := r.HashKeys
+	if w.link.AnyShard {
+		hashKeys = hashkey.Range{Last: hashkey.Max()}
+	}
+	for _, o := range reference.Outcomes(r.Data, hashKeys) {
 		if o.Reason != "" {
 			w.letters = append(w.letters, letterFor(o, w.link.Shard, w.source.Name(), r, w.seed))
 		} else {

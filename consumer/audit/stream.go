@@ -39,7 +39,7 @@ type shard struct {
 	newest   sequence.Number // that was read
 }
 
-// OpenStream lists the shards of a stream, and asks how it distributes records.
+// OpenStream lists the shards of a stream.
 func OpenStream(ctx context.Context, cfg aws.Config, name string) (*Stream, error) {
 	s := &Stream{name: name, shards: map[string]*shard{}, client: awsclient.Kinesis(cfg, func(o *kinesis.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(o.Retryer, attempts)
@@ -50,17 +50,10 @@ func OpenStream(ctx context.Context, cfg aws.Config, name string) (*Stream, erro
 	if err != nil {
 		return nil, fmt.Errorf("open stream %s: %w", name, err)
 	}
-	out, err := s.client.DescribeStreamSummary(ctx, &kinesis.DescribeStreamSummaryInput{StreamName: &name})
-	if err != nil {
-		return nil, fmt.Errorf("open stream %s: %w", name, err)
-	}
 	for _, listed := range list {
 		hashKeys, err := hashkey.ParseRange(*listed.HashKeyRange.StartingHashKey, *listed.HashKeyRange.EndingHashKey)
 		if err != nil {
 			return nil, fmt.Errorf("shard %s: %w", *listed.ShardId, err)
-		}
-		if streams.DistributesItself(out.StreamDescriptionSummary) {
-			hashKeys = hashkey.Range{Last: hashkey.Max()}
 		}
 		s.shards[*listed.ShardId] = &shard{id: *listed.ShardId, hashKeys: hashKeys}
 	}

@@ -40,9 +40,6 @@ type Pipeline struct {
 
 // New returns a pipeline that is to be opened.
 func New(cfg Config, shard Shard, lease Lease, tracker *stall.Tracker) *Pipeline {
-	if cfg.DistributesItself {
-		shard.HashKeys = hashkey.Range{Last: hashkey.Max()}
-	}
 	return &Pipeline{
 		cfg: cfg, shard: shard, lease: lease, stall: tracker, before: shard.StartingSequenceNumber.Before(),
 		log:      cfg.Log.WithField("shard_id", shard.ID),
@@ -138,7 +135,7 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	}
 	p.batch.Append(at)
 	u := &p.user
-	u.judge(record.Data, p.shard)
+	u.judge(record.Data, p.hashKeys())
 	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected)))
 	for i, end := range u.ends {
 		if p.repair != nil {
@@ -161,6 +158,14 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	return nil
 }
 
+// hashKeys are those of the user records that the batch takes for its shard's own.
+func (p *Pipeline) hashKeys() hashkey.Range {
+	if p.batch.AnyShard {
+		return hashkey.Range{Last: hashkey.Max()}
+	}
+	return p.shard.HashKeys
+}
+
 // userRecords are the user records of one Kinesis record, each judged once: it becomes a line or a dead letter.
 type userRecords struct {
 	lines    []byte // each with its line feed
@@ -178,11 +183,11 @@ type rejection struct {
 // record of 10 MiB, in base64, or some 85,000 small ones of a container.
 const maxDeadLetterBytes = 32 << 20
 
-// judge takes a Kinesis record apart and transforms its user records. A container whose rejected user records would
+// judge takes a Kinesis record of a shard with those hash keys apart, and transforms its user records. A container whose rejected user records would
 // take more than maxDeadLetterBytes becomes one dead letter as a whole.
-func (u *userRecords) judge(data []byte, shard Shard) {
+func (u *userRecords) judge(data []byte, hashKeys hashkey.Range) {
 	*u = userRecords{lines: u.lines[:0], ends: u.ends[:0], rejected: u.rejected[:0]}
-	users, aggregated := kpl.Split(data, shard.HashKeys)
+	users, aggregated := kpl.Split(data, hashKeys)
 	if !aggregated {
 		u.add(kpl.Record{Data: data})
 		return

@@ -22,6 +22,9 @@ type Batch struct {
 	bytes       int // before compression
 	attempts    int // to create it
 
+	// AnyShard goes into the link, see [Link.AnyShard]. Begin clears it.
+	AnyShard bool
+
 	format      Format
 	encoder     encoder
 	body        body
@@ -56,7 +59,7 @@ func newBatch(format Format) *Batch {
 // Begin empties the batch, which is to become the link at place.
 func (b *Batch) Begin(place Place) {
 	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
-	b.records, b.rejected, b.bytes, b.attempts = 0, 0, 0, 0
+	b.records, b.rejected, b.bytes, b.attempts, b.AnyShard = 0, 0, 0, 0, false
 	b.body.Reset()
 	b.deadLetters.Reset()
 	b.encoder.Reset(&b.body)
@@ -124,7 +127,7 @@ func (s *Store) Link(b *Batch) Link {
 	l := Link{
 		Location: s.Location, Place: b.place, Application: s.Application, Stream: s.Stream,
 		First: b.first, Last: b.last, NextDay: b.nextDay, Records: b.records, Rejected: b.rejected,
-		Format: b.format, Writer: s.Writer,
+		Format: b.format, Writer: s.Writer, AnyShard: b.AnyShard,
 	}
 	if l.Rejected > 0 {
 		l.DeadLetters = l.Place.Key(DeadLettersPrefix(s.ErrorsPrefix, s.Application), NDJSON)

@@ -54,7 +54,7 @@ var policies = map[string]map[string][]string{
 		bucket:                 {"s3:ListBucket"},
 	},
 	"operator.json": { // who runs consumer verify and consumer redrive
-		stream:                 {"kinesis:PutRecords", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
+		stream:                 {"kinesis:PutRecords", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
 		table:                  {"dynamodb:Scan"},
 		bucket + "/" + records: {"s3:GetObject"},
 		bucket + "/" + errors:  {"s3:GetObject"},

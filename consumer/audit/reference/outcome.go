@@ -17,7 +17,7 @@ type Outcome struct {
 // maxLettersBytes is how much the dead letters of one record may take. Those of a container that need more are one.
 const maxLettersBytes = 32 << 20
 
-// Outcomes judges one record of a shard with those hash keys: one user record, or a container of many. On a stream that
+// Outcomes judges one record of a shard with those hash keys: one user record, or a container of many. While a stream
 // distributes records itself, a shard has all hash keys.
 func Outcomes(data []byte, shard hashkey.Range) []Outcome {
 	users, ok := userRecords(data, shard)
