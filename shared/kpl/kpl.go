@@ -23,8 +23,9 @@
 // bring a container to another shard than it was made for. Then the KPL sends again the user records that do not belong
 // there, and only those (its versions before August 2024 send all of them, which makes duplicates). It relies on readers
 // that hand on no user record outside its shard. Other aggregators put a container anywhere and send nothing again. A
-// container does not say who made it. So Split judges each user record by itself, and hands on those outside their shard
-// with a reason: the caller keeps them apart and drops none. (The KCL drops them, and loses those that are not sent again.)
+// container does not say who made it. So Split judges each user record by itself, and yields those outside their shard
+// with a reason: the caller keeps them apart and drops none. (The KCL's code drops them, with others of the container, and
+// so loses those that are not sent again.)
 //
 // A stream that distributes records itself (record distribution AUTO) brings every container to any shard. There a user
 // record belongs to every shard: give Split the whole range of hash keys.
