@@ -192,8 +192,8 @@ func integer(v gjson.Result, bits int) (n int64, ok bool) {
 // The files use what every reader has had from the beginning: data pages of version 1, PLAIN values, dictionaries
 // (RLE_DICTIONARY), levels in RLE. parquet-go would choose version 2 and DELTA_LENGTH_BYTE_ARRAY for texts. Spark's vectorized
 // reader knew no delta encodings before 3.3, Athena's engine 2 and Trino's older readers not all of them, and Hive readers
-// differ over pages of version 2. A reader that lacks one fails in the middle of a query. Compressed, the choice costs next
-// to nothing. A timestamp is INT64 in milliseconds, adjusted to UTC, with both the logical type and the older converted type
+// differ over pages of version 2. A reader that lacks one fails in the middle of a query. For call events the choice
+// costs 6 % of size. A timestamp is INT64 in milliseconds, adjusted to UTC, with both the logical type and the older converted type
 // (TIMESTAMP_MILLIS): all of them read that as a point in time. INT96 is deprecated, nanoseconds are read by few.
 type parquetEncoder struct {
 	writer  *parquet.GenericWriter[row]
