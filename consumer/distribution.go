@@ -69,7 +69,7 @@ func (d *distribution) ask(ctx context.Context) error {
 		return err
 	}
 	if now := streams.DistributesItself(out.StreamDescriptionSummary); d.itself.Swap(now) != now {
-		d.log.WithField("distributes_itself", now).Warn("record distribution of the stream changed, it holds from the next object of each shard on")
+		d.log.WithField("distributes_itself", now).Warn("record distribution of the stream changed, the next object of each shard goes by it")
 	}
 	return nil
 }

@@ -85,15 +85,16 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	distribution := newDistribution(awsclient.Kinesis(awsCfg), cfg.Stream, stream.distributesItself, log)
 	defer distribution.start(ctx)()
 	shards := pipeline.Config{
-		Stream: cfg.Stream, DistributesItself: distribution.itself.Load, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
+		Stream: cfg.Stream, DistributesItself: distribution.itself.Load,
+		FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
 	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
 	registry.MustRegister(worker)
 	instance.begin(worker)
-	log.WithFields(logrus.Fields{"application": cfg.App, "distributes_itself": stream.distributesItself, "region": awsCfg.Region, "warehouse": store.Location,
-		"initial_position": table.Application().InitialPosition}).Info("consumer started")
+	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
+		"distributes_itself": stream.distributesItself, "initial_position": table.Application().InitialPosition}).Info("consumer started")
 	defer moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.start(ctx)()
 	return worker.Run(ctx)
 }

@@ -189,12 +189,14 @@ func integer(v gjson.Result, bits int) (n int64, ok bool) {
 // parquetEncoder makes a Parquet file of one row group. It holds the columns of the rows so far, encoded, until it is
 // closed. They are compressed with Snappy, which needs no memory; zstd would take 10 MiB per shard.
 //
-// The files use what every reader has had from the beginning: data pages of version 1, PLAIN values, dictionaries
-// (RLE_DICTIONARY), levels in RLE. parquet-go would choose version 2 and DELTA_LENGTH_BYTE_ARRAY for texts. Spark's vectorized
-// reader knew no delta encodings before 3.3, Athena's engine 2 and Trino's older readers not all of them, and Hive readers
-// differ over pages of version 2. A reader that lacks one fails in the middle of a query. For call events the choice
-// costs 6 % of size. A timestamp is INT64 in milliseconds, adjusted to UTC, with both the logical type and the older converted type
-// (TIMESTAMP_MILLIS): all of them read that as a point in time. INT96 is deprecated, nanoseconds are read by few.
+// The files use what every reader has: data pages of version 1, PLAIN values, dictionaries (RLE_DICTIONARY), levels in RLE.
+// parquet-go would choose pages of version 2, and DELTA_LENGTH_BYTE_ARRAY for texts. Spark's vectorized reader has the delta
+// encodings since 3.3 only; Athena's and Trino's readers had them late, too, and readers of the Hive kind differ over pages
+// of version 2. A reader that lacks one fails in the middle of a query. For call events the choice costs 6 % of size.
+//
+// A timestamp is INT64 in milliseconds, adjusted to UTC. It has the logical type and the older converted type
+// (TIMESTAMP_MILLIS), so all of them read a point in time. INT96 is deprecated, and few read nanoseconds. A column of JSON
+// is BYTE_ARRAY with the logical type JSON: Spark, Trino and Athena read it as text, DuckDB as JSON.
 type parquetEncoder struct {
 	writer  *parquet.GenericWriter[row]
 	columns *column
