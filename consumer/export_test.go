@@ -14,3 +14,9 @@ import (
 func LookAtLocations(ctx context.Context, table *lease.DynamoDB, store *warehouse.Store, shards streams.Lister, log *logrus.Entry) (done bool, err error) {
 	return moving{table, store, shards, "stream", log}.look(ctx)
 }
+
+// WatchDistribution returns what tells whether the stream distributes records itself; it did not at first.
+func WatchDistribution(ctx context.Context, client describer, log *logrus.Entry) (itself func() bool, stop func()) {
+	d := newDistribution(client, "stream", false, log)
+	return d.itself.Load, d.start(ctx)
+}

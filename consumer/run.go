@@ -82,8 +82,11 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		return err
 	}
 	store.Remembered = remembered(table)
+	distribution := newDistribution(awsclient.Kinesis(awsCfg), cfg.Stream, stream.distributesItself, log)
+	defer distribution.start(ctx)()
 	shards := pipeline.Config{
-		Stream: cfg.Stream, FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
+		Stream: cfg.Stream, DistributesItself: distribution.itself.Load,
+		FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
 	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
@@ -91,7 +94,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	registry.MustRegister(worker)
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
-		"initial_position": table.Application().InitialPosition}).Info("consumer started")
+		"distributes_itself": stream.distributesItself, "initial_position": table.Application().InitialPosition}).Info("consumer started")
 	defer moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.start(ctx)()
 	return worker.Run(ctx)
 }

@@ -23,6 +23,8 @@ type streamInfo struct {
 	retention time.Duration
 	now       time.Time // by the clock of Kinesis, which also dates the records
 	shards    int       // that are open
+
+	distributesItself bool
 }
 
 // findStream makes sure that the stream can be read, by each kind of request that the run makes. It is one attempt: a
@@ -56,6 +58,8 @@ func newStreamInfo(out *kinesis.DescribeStreamSummaryOutput) streamInfo {
 		identity:  aws.ToString(s.StreamARN) + "@" + aws.ToTime(s.StreamCreationTimestamp).UTC().Format(time.RFC3339),
 		retention: time.Duration(aws.ToInt32(s.RetentionPeriodHours)) * time.Hour,
 		now:       now,
+
+		distributesItself: streams.DistributesItself(s),
 	}
 }
 

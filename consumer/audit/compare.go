@@ -155,7 +155,11 @@ func (w *wanted) add(r Record) {
 	if warehouse.Day(r.Arrived) > w.link.Day {
 		w.late++
 	}
-	for _, o := range reference.Outcomes(r.Data, r.HashKeys) {
+	hashKeys := r.HashKeys
+	if w.link.AnyShard {
+		hashKeys = hashkey.Range{Last: hashkey.Max()}
+	}
+	for _, o := range reference.Outcomes(r.Data, hashKeys) {
 		if o.Reason != "" {
 			w.letters = append(w.letters, letterFor(o, w.link.Shard, w.source.Name(), r, w.seed))
 		} else {

@@ -60,6 +60,7 @@ func (p *Pipeline) begin(place warehouse.Place) {
 	clear(p.rejected)
 	p.stall.Holds(time.Time{})
 	p.batch.Begin(place)
+	p.batch.AnyShard = p.cfg.DistributesItself != nil && p.cfg.DistributesItself()
 }
 
 // goOnAfter continues the chain after a link of another writer. That writer may have died before it stored the link's
@@ -81,6 +82,7 @@ func (p *Pipeline) goOnAfter(ctx context.Context, link warehouse.Link) error {
 	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "rejected": link.Rejected}).
 		Warn("dead letters missing, reading the link's range again")
 	p.begin(link.Place)
+	p.batch.AnyShard = link.AnyShard // or other records would be rejected than the link lacks
 	p.repair = &link
 	return nil
 }
@@ -107,7 +109,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 		return err
 	}
 	// Crash here: the link is there, and the checkpoint behind it. The next owner finds the link as the tip.
-	if link.First != p.batch.First() || link.Last != p.batch.Last() {
+	if link.First != p.batch.First() || link.Last != p.batch.Last() || link.AnyShard != p.batch.AnyShard {
 		return p.adopt(ctx, link)
 	}
 	// Crash here, with records rejected: the link is the tip and lacks its dead letters. The next owner reads the
@@ -179,7 +181,7 @@ func (p *Pipeline) repeat(ctx context.Context, key string, request func(attempt 
 	}
 }
 
-// adopt goes on after the link of another writer that was first at the batch's place, and ends elsewhere. The batch is
+// adopt goes on after the link of another writer that was first at the batch's place, and ends elsewhere or judged otherwise. The batch is
 // dropped. Records that the link has are skipped, others are read again.
 func (p *Pipeline) adopt(ctx context.Context, link warehouse.Link) error {
 	p.cfg.Metrics.adopted.Inc()

@@ -18,6 +18,11 @@ type Config struct {
 	FlushBytes    int           // before compression, dead letters included
 	FlushRecords  int           // user records, rejected ones included
 
+	// DistributesItself reports whether the stream now brings a container to any shard (record distribution AUTO). Then its
+	// user records are stored like any; else those outside their shard are dead letters. It is called for every batch, by
+	// several goroutines, and must return at once. Nil: it never does.
+	DistributesItself func() bool
+
 	// OnCommit is called for every link that this worker made, with its size in bytes. It must return at once. May be
 	// nil.
 	OnCommit func(link warehouse.Link, bytes int)

@@ -48,7 +48,7 @@ func TestEveryMalformedContainerEndsInTheDeadLetters(t *testing.T) {
 		{whole[:len(whole)/2], "not_json", whole[:len(whole)/2]},
 		{pack(hashkey.Key{}, whole), "container_nested", whole},
 		{pack(hashkey.Key{}, "one"), "not_json", "one"},
-		{pack(foreignKey, good), "", ""}, // another shard's
+		{pack(foreignKey, good), "outside_shard", good}, // was in no dead letter
 		{good, "", ""},
 	}
 	b := newBench(t)
@@ -120,29 +120,32 @@ func record(at int, data []byte) types.Record {
 // not become hundreds of megabytes that no request can carry: its shard would stand still for ever.
 func TestDeadLettersOfOneRecordAreBounded(t *testing.T) {
 	const users = 150_000
-	good, bad := kpl.NewAggregator(10<<20), kpl.NewAggregator(10<<20)
+	good, bad, outside := kpl.NewAggregator(10<<20), kpl.NewAggregator(10<<20), kpl.NewAggregator(10<<20)
 	for i := range users {
 		good.Add("p", hashkey.Key{}, fmt.Appendf(nil, `{"user":{"user_id":"%d"}}`, i))
 		bad.Add("p", hashkey.Key{}, nil)
+		outside.Add("p", foreignKey, fmt.Appendf(nil, `{"user":{"user_id":"%d"}}`, i))
 	}
 	b := newBench(t)
 	shard := b.open(t, func(p *pipeline.Config, _ *warehouse.Config) { p.FlushRecords = 1 })
-	whole := bad.Flush(nil)
-	for i, data := range [][]byte{good.Flush(nil), whole} {
+	containers := [][]byte{good.Flush(nil), bad.Flush(nil), outside.Flush(nil)}
+	for i, data := range containers {
 		if err := shard.Process(t.Context(), []types.Record{record(110+10*i, data)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b.ends(t)
 	links, err := b.links()
-	if err != nil || len(links) != 3 || links[1].Records != users || links[1].Rejected != 0 || links[2].Rejected != 1 {
+	if err != nil || len(links) != 4 || links[1].Records != users || links[1].Rejected != 0 || links[2].Rejected != 1 || links[3].Rejected != 1 {
 		t.Fatalf("%+v, %v", links, err)
 	}
-	var letter warehouse.DeadLetter
-	if err := json.Unmarshal(b.bucket.objects[links[2].DeadLetters].body, &letter); err != nil {
-		t.Fatal(err)
-	}
-	if letter.Reason != transform.ContainerOverflow || !bytes.Equal(letter.Data, whole) {
-		t.Errorf("%s with %d bytes, want the container", letter.Reason, len(letter.Data))
+	for i, whole := range containers[1:] {
+		var letter warehouse.DeadLetter
+		if err := json.Unmarshal(b.bucket.objects[links[2+i].DeadLetters].body, &letter); err != nil {
+			t.Fatal(err)
+		}
+		if letter.Reason != transform.ContainerOverflow || !bytes.Equal(letter.Data, whole) {
+			t.Errorf("%s with %d bytes, want the container", letter.Reason, len(letter.Data))
+		}
 	}
 }

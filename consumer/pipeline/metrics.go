@@ -9,7 +9,6 @@ import (
 // Metrics of all shards of a worker.
 type Metrics struct {
 	records   prometheus.Counter
-	skipped   prometheus.Counter
 	committed prometheus.Counter
 	rejected  *prometheus.CounterVec
 	bytes     prometheus.Counter
@@ -40,7 +39,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		records:   counter("records_in_total", "User records taken from the stream, those that are read again included."),
-		skipped:   counter("records_skipped_total", "User records of containers that belong to another shard, which has them too."),
 		committed: counter("records_committed_total", "Lines in the links that this worker committed."),
 		rejected: counters("records_rejected_total", "reason",
 			"Dead letters that this worker stored, by reason: those of its links, and those it restored.", reasons...),

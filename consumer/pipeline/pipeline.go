@@ -12,6 +12,7 @@ import (
 	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/hashkey"
 	"example.com/callevents/shared/kpl"
 	"example.com/callevents/shared/sequence"
 )
@@ -134,9 +135,8 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	}
 	p.batch.Append(at)
 	u := &p.user
-	u.judge(record.Data, p.shard)
+	u.judge(record.Data, p.hashKeys())
 	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected)))
-	p.cfg.Metrics.skipped.Add(float64(u.outside))
 	for i, end := range u.ends {
 		if p.repair != nil {
 			break // the lines are in the link already
@@ -158,13 +158,20 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	return nil
 }
 
+// hashKeys are those of the user records that the batch takes for its shard's own.
+func (p *Pipeline) hashKeys() hashkey.Range {
+	if p.batch.AnyShard {
+		return hashkey.Range{Last: hashkey.Max()}
+	}
+	return p.shard.HashKeys
+}
+
 // userRecords are the user records of one Kinesis record, each judged once: it becomes a line or a dead letter.
 type userRecords struct {
 	lines    []byte // each with its line feed
 	ends     []int  // of the lines
 	rejected []rejection
 	bytes    int // of the rejected ones as dead letters
-	outside  int // not counted above: they belong to another shard, which has them too
 }
 
 type rejection struct {
@@ -176,11 +183,11 @@ type rejection struct {
 // record of 10 MiB, in base64, or some 85,000 small ones of a container.
 const maxDeadLetterBytes = 32 << 20
 
-// judge takes a Kinesis record apart and transforms its user records. A container whose rejected user records would
+// judge takes a Kinesis record of a shard with those hash keys apart, and transforms its user records. A container whose rejected user records would
 // take more than maxDeadLetterBytes becomes one dead letter as a whole.
-func (u *userRecords) judge(data []byte, shard Shard) {
+func (u *userRecords) judge(data []byte, hashKeys hashkey.Range) {
 	*u = userRecords{lines: u.lines[:0], ends: u.ends[:0], rejected: u.rejected[:0]}
-	users, aggregated := kpl.Split(data, shard.HashKeys)
+	users, aggregated := kpl.Split(data, hashKeys)
 	if !aggregated {
 		u.add(kpl.Record{Data: data})
 		return
@@ -196,10 +203,6 @@ func (u *userRecords) judge(data []byte, shard Shard) {
 }
 
 func (u *userRecords) add(user kpl.Record) {
-	if user.Reason == kpl.OutsideShard {
-		u.outside++
-		return
-	}
 	reason := transform.Reason(user.Reason)
 	if reason == "" {
 		u.lines, reason = transform.Append(u.lines, user.Data)

@@ -249,12 +249,12 @@ func TestMetricsCountWhatBecameOfRecords(t *testing.T) {
 		b.stream.put(kind)
 	}
 	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) {
-		c.FlushRecords, c.Metrics = 5, pipeline.NewMetrics(b.metrics)
+		c.FlushRecords, c.Metrics = 6, pipeline.NewMetrics(b.metrics)
 	})
 	b.process(t, shard, 4)
 	want := map[string]float64{
-		"callevents_records_in_total": 5, "callevents_records_skipped_total": 1, "callevents_records_committed_total": 4,
-		"callevents_objects_total": 2, "callevents_adopted_links_total": 0, "callevents_records_rejected_total": 1,
+		"callevents_records_in_total": 6, "callevents_records_committed_total": 4,
+		"callevents_objects_total": 2, "callevents_adopted_links_total": 0, "callevents_records_rejected_total": 2,
 	}
 	families, err := b.metrics.Gather()
 	if err != nil {

@@ -22,7 +22,8 @@ var (
 	startNumber = sequence.Number("100")
 )
 
-// stream is one shard. Its user records are numbered from 1 and good, or, every third or so, rejected.
+// stream is one shard. Its user records are numbered from 1 and good, or, every third or so, rejected. Every container has
+// one that is outside its shard.
 type stream struct {
 	records []types.Record
 	numbers []sequence.Number
@@ -53,7 +54,7 @@ func (s *stream) put(kind byte) {
 	default:
 		container := kpl.NewAggregator(1 << 20)
 		container.Add("p", hashkey.Key{}, s.user(false))
-		container.Add("p", foreignKey, []byte(`{"user":{"user_id":"0"}}`))
+		container.Add("p", foreignKey, s.outside())
 		container.Add("p", hashkey.Key{}, s.user(kind&64 != 0))
 		data = container.Flush(nil)
 	}
@@ -71,6 +72,13 @@ func (s *stream) user(rejected bool) []byte {
 		id = "x" + id
 	}
 	return fmt.Appendf(nil, `{"user":{"user_id":%q}}`, id)
+}
+
+// outside makes the next user record, a good one for a container that brings it to a shard that is not its own.
+func (s *stream) outside() []byte {
+	data := s.user(false)
+	s.users[len(s.users)-1].rejected = true
+	return data
 }
 
 // nextDay moves the clock. Retention is a day here: what is older goes.

@@ -145,6 +145,7 @@ func (w *world) acquire() *worker {
 	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
 	shard := pipeline.New(pipeline.Config{
 		FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
+		DistributesItself: func() bool { return v.id%3 == 0 }, // it was changed, and not all have seen it
 	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v, stall.NewTracker(stall.After))
 	from := w.row
 	w.running.Go(func() {

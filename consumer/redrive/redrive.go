@@ -2,7 +2,8 @@
 //
 // It reads the dead letter objects in the order of their keys (day, shard, place in the shard) and puts the original
 // bytes of each selected entry under its partition key, as a new record with a new sequence number. A container of the
-// Kinesis Producer Library is put as its user records. The objects stay as they are.
+// Kinesis Producer Library is put as its user records, each under its own keys: so a user record that was found outside its
+// shard comes to its own. The objects stay as they are.
 //
 // It is not idempotent. To the stream and the warehouse, a record that is put again is a new record. So a redrive
 // repeats records if it is run twice, or if the answer to a call was lost. Readers can tell by the call_id. Two things
@@ -159,7 +160,7 @@ func (r *Redrive) runEntry(ctx context.Context, entry warehouse.DeadLetter, sum 
 	if r.DryRun {
 		return nil
 	}
-	for record := range userRecords(entry) {
+	for record := range userRecords(entry, maxLevels) {
 		n, err := r.put.add(ctx, record)
 		sum.Put += n
 		if err != nil {
@@ -169,14 +170,23 @@ func (r *Redrive) runEntry(ctx context.Context, entry warehouse.DeadLetter, sum 
 	return nil
 }
 
-// userRecords takes a container apart, and any container in it. Put as a whole, it would go to one shard, and the
-// consumer of that shard passes over the user records of other shards. A malformed container stays as it is, and so
+// maxLevels is how deep containers in containers are taken apart. No producer makes more than one level; the second is for
+// a container of containers that overflowed. Each level reads all that is in it, for its digest. So without a limit the
+// time grows with the square of the size: 10 MiB of containers in containers took more than an hour. What lies deeper is
+// put as it is, and comes back as a dead letter.
+const maxLevels = 2
+
+// userRecords takes a container apart, and the containers in it, so many levels deep. Put as a whole, it would go to one
+// shard, and its user records of other shards would come back as dead letters. A malformed container stays as it is, and so
 // does a record that is none.
-func userRecords(entry warehouse.DeadLetter) iter.Seq[warehouse.DeadLetter] {
-	return func(yield func(warehouse.DeadLetter) bool) { eachUserRecord(entry, yield) }
+func userRecords(entry warehouse.DeadLetter, levels int) iter.Seq[warehouse.DeadLetter] {
+	return func(yield func(warehouse.DeadLetter) bool) { eachUserRecord(entry, levels, yield) }
 }
 
-func eachUserRecord(entry warehouse.DeadLetter, yield func(warehouse.DeadLetter) bool) bool {
+func eachUserRecord(entry warehouse.DeadLetter, levels int, yield func(warehouse.DeadLetter) bool) bool {
+	if levels == 0 {
+		return yield(entry)
+	}
 	users, ok := kpl.Split(entry.Data, hashkey.Range{Last: hashkey.Max()})
 	if !ok {
 		return yield(entry)
@@ -187,7 +197,7 @@ func eachUserRecord(entry warehouse.DeadLetter, yield func(warehouse.DeadLetter)
 		}
 		record := entry
 		record.PartitionKey, record.ExplicitHashKey, record.Data = string(user.PartitionKey), string(user.ExplicitHashKey), user.Data
-		if !eachUserRecord(record, yield) {
+		if !eachUserRecord(record, levels-1, yield) {
 			return false
 		}
 	}

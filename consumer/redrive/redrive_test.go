@@ -175,8 +175,8 @@ func TestKeysAreKeptWhereTheStreamTakesThem(t *testing.T) {
 	}
 }
 
-// A container that is put as it is goes to one shard, whose consumer passes over the user records of other shards. So its
-// user records are put one by one, those of a container inside it, too.
+// A container that is put as it is goes to one shard, and its user records of other shards come back as dead letters. So
+// its user records are put one by one, those of a container inside it, too.
 func TestContainersAreTakenApart(t *testing.T) {
 	far, err := hashkey.Parse("340282366920938463463374607431768211455")
 	if err != nil {

@@ -27,6 +27,7 @@ const (
 	ContainerNested    = Reason(kpl.Nested)
 	NoPartitionKey     = Reason(kpl.NoPartitionKey)
 	BadHashKey         = Reason(kpl.BadHashKey)
+	OutsideShard       = Reason(kpl.OutsideShard)
 	// ContainerOverflow: so many user records are rejected that one by one they would be too much for an object. The
 	// container is kept as a whole, good user records included; a redrive takes it apart.
 	ContainerOverflow Reason = "container_overflow"
@@ -36,7 +37,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NotJSON, InvalidUTF8, TooDeep, DuplicateName, NoUserID, UserIDNotInteger,
-		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey, ContainerOverflow,
+		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey, OutsideShard, ContainerOverflow,
 	}
 }
 

@@ -22,6 +22,9 @@ type Batch struct {
 	bytes       int // before compression
 	attempts    int // to create it
 
+	// AnyShard goes into the link, see [Link.AnyShard]. Begin clears it.
+	AnyShard bool
+
 	format      Format
 	encoder     encoder
 	body        body
@@ -56,7 +59,7 @@ func newBatch(format Format) *Batch {
 // Begin empties the batch, which is to become the link at place.
 func (b *Batch) Begin(place Place) {
 	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
-	b.records, b.rejected, b.bytes, b.attempts = 0, 0, 0, 0
+	b.records, b.rejected, b.bytes, b.attempts, b.AnyShard = 0, 0, 0, 0, false
 	b.body.Reset()
 	b.deadLetters.Reset()
 	b.encoder.Reset(&b.body)
@@ -124,7 +127,7 @@ func (s *Store) Link(b *Batch) Link {
 	l := Link{
 		Location: s.Location, Place: b.place, Application: s.Application, Stream: s.Stream,
 		First: b.first, Last: b.last, NextDay: b.nextDay, Records: b.records, Rejected: b.rejected,
-		Format: b.format, Writer: s.Writer,
+		Format: b.format, Writer: s.Writer, AnyShard: b.AnyShard,
 	}
 	if l.Rejected > 0 {
 		l.DeadLetters = l.Place.Key(DeadLettersPrefix(s.ErrorsPrefix, s.Application), NDJSON)
@@ -133,12 +136,13 @@ func (s *Store) Link(b *Batch) Link {
 }
 
 // zstdWindowBytes bounds the encoder's memory; call events repeat themselves within far less. Its fastest level makes
-// their objects no larger than the next one, and takes a sixth less CPU.
+// their objects no larger than the next one, and takes a sixth less CPU. Without lines it writes an empty frame: zero
+// bytes are no zstd. The option says so whatever the library's default is, which was the other one before its 1.19.
 const zstdWindowBytes = 1 << 20
 
 func newZstdEncoder() *zstd.Encoder {
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-		zstd.WithWindowSize(zstdWindowBytes), zstd.WithLowerEncoderMem(true))
+		zstd.WithWindowSize(zstdWindowBytes), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
 	if err != nil {
 		panic(err) // an option is out of range
 	}

@@ -29,6 +29,9 @@ type Link struct {
 	DeadLetters string // their key, in the same bucket; empty if Rejected is zero
 	Format      Format
 	Writer      string // worker that made it; for people
+
+	// AnyShard: the stream distributed records itself when the link was made, so no user record was outside its shard.
+	AnyShard bool
 }
 
 // Next returns the place of the link after l.
@@ -56,6 +59,9 @@ func (l Link) metadata() map[string]string {
 	}
 	if l.Rejected > 0 {
 		m["dead-letters"] = l.DeadLetters
+	}
+	if l.AnyShard {
+		m["any-shard"] = "true"
 	}
 	return m
 }
@@ -91,6 +97,7 @@ func parseLink(at Location, place Place, format Format, metadata map[string]stri
 	if l.Rejected > 0 {
 		l.DeadLetters = p.text("dead-letters")
 	}
+	_, l.AnyShard = p.find("any-shard")
 	switch {
 	case p.err != nil:
 		return Link{}, p.err

@@ -57,8 +57,9 @@ func TestMetadataThatContradictsTheKeyOrItselfIsRefused(t *testing.T) {
 	at := warehouse.Location{Bucket: "b", Prefix: "p/"}
 	key := place("100").Key("p/", warehouse.NDJSON)
 	good := map[string]string{"application": "app", "stream": "s", "shard": shard, "previous": "100", "first": "101", "last": "120",
-		"next-day": day, "records": "3", "rejected": "1", "dead-letters": "e/x", "format": "ndjson", "writer": "w"}
-	if l, err := warehouse.ReadLink(at, key, good); err != nil || l.Records != 3 || l.Last != "120" || l.DeadLetters != "e/x" || l.Key() != key {
+		"next-day": day, "records": "3", "rejected": "1", "dead-letters": "e/x", "format": "ndjson", "writer": "w",
+		"any-shard": "true"}
+	if l, err := warehouse.ReadLink(at, key, good); err != nil || l.Records != 3 || l.Last != "120" || l.DeadLetters != "e/x" || l.Key() != key || !l.AnyShard {
 		t.Fatalf("%+v, %v", l, err)
 	}
 	for _, change := range []string{"shard=another", "previous=99", "format=parquet", "first=100", "first=121", "last=", "last=x",

@@ -83,7 +83,7 @@ func (c *containers) oldest() (created time.Time) {
 // pack reports false if the container has no room for the record.
 //
 // All records of a container carry the explicit hash key of the first one. So all of them belong to the shard that gets
-// the container, also after a split. Readers drop records of a container that belong to another shard.
+// the container, also after a split. Readers do not store records of a container that belong to another shard.
 func (c *container) pack(r Record, now time.Time) bool {
 	key := r.To.ExplicitHashKey
 	if len(c.records) > 0 {

@@ -7,13 +7,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"example.com/callevents/shared/streams"
 	"example.com/callevents/shared/wait"
 )
 
 // DistributesItself reports whether an on-demand stream has the record distribution AUTO. It then ignores explicit hash
 // keys, and no producer can choose the shard of a record.
 func DistributesItself(found *types.StreamDescriptionSummary) bool {
-	return found.RecordDistributionStrategy == types.RecordDistributionStrategyAuto
+	return streams.DistributesItself(found)
 }
 
 // ErrDistributesItself is why a run with containers or strict order does not begin, or ends: AWS supports neither on such a

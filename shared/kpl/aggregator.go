@@ -13,7 +13,7 @@ import (
 //
 // A container goes to the stream under the explicit hash key of its first user record. If a shard may be split between
 // packing and putting, give all user records of a container the same explicit hash key. Then all of them belong to the
-// child shard that the container goes to, and no reader drops one.
+// child shard that the container goes to.
 type Aggregator struct {
 	maxBytes int
 

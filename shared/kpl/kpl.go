@@ -19,11 +19,16 @@
 // [Split]. With the right digest, what cannot be handed on has a [Reason]. Each user record has its own where that is
 // possible, so a bad one does not take its neighbours with it. No input makes Split panic.
 //
-// A user record belongs to one shard by its hash key: the explicit one, else the MD5 of its partition key. Only readers
-// of that shard hand it on. The KPL relies on that. A reshard may bring a container to another shard than it was made
-// for; then the KPL sends again the user records that do not belong there, and only those (its versions before August
-// 2024 send all of them, which makes duplicates). So Split judges each user record by itself, as the KCL documents. The
-// KCL's code also drops the other records of the container, and so loses those that are not sent again.
+// A user record belongs to one shard by its hash key: the explicit one, else the MD5 of its partition key. A reshard may
+// bring a container to another shard than it was made for. Then the KPL sends again the user records that do not belong
+// there, and only those (its versions before August 2024 send all of them, which makes duplicates). It relies on readers
+// that hand on no user record outside its shard. Other aggregators put a container anywhere and send nothing again. A
+// container does not say who made it. So Split judges each user record by itself, and yields those outside their shard
+// with a reason: the caller keeps them apart and drops none. (The KCL's code drops them, with others of the container, and
+// so loses those that are not sent again.)
+//
+// A stream that distributes records itself (record distribution AUTO) brings every container to any shard. There a user
+// record belongs to every shard: give Split the whole range of hash keys.
 //
 // The package does no I/O and knows nothing about sequence numbers.
 package kpl

@@ -15,7 +15,7 @@ const (
 	NoPartitionKey Reason = "no_partition_key"
 	// BadHashKey: the explicit hash key index points outside the table, or the key is no 128-bit decimal number.
 	BadHashKey Reason = "bad_hash_key"
-	// OutsideShard: the user record belongs to another shard. That is no fault: after a reshard the KPL sends such
-	// records again, to their own shard. Drop and count it.
+	// OutsideShard: the user record belongs to another shard, by its hash key. The KPL puts it again, into its own shard.
+	// Other aggregators do not. So it is not to be dropped.
 	OutsideShard Reason = "outside_shard"
 )

@@ -17,8 +17,8 @@ type Outcome struct {
 // maxLettersBytes is how much the dead letters of one record may take. Those of a container that need more are one.
 const maxLettersBytes = 32 << 20
 
-// Outcomes judges one record of a shard with those hash keys: one user record, or a container of many. User records
-// that belong to other shards become nothing.
+// Outcomes judges one record of a shard with those hash keys: one user record, or a container of many. While a stream
+// distributes records itself, a shard has all hash keys.
 func Outcomes(data []byte, shard hashkey.Range) []Outcome {
 	users, ok := userRecords(data, shard)
 	if !ok {
@@ -27,9 +27,6 @@ func Outcomes(data []byte, shard hashkey.Range) []Outcome {
 	var outcomes []Outcome
 	letters := 0
 	for _, user := range users {
-		if user.reason == outsideShard {
-			continue
-		}
 		o := outcome(user)
 		if o.Reason != "" {
 			letters += letterBytes(user)

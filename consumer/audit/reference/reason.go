@@ -15,7 +15,5 @@ const (
 	containerOverflow  = "container_overflow"
 	noPartitionKey     = "no_partition_key"
 	badHashKey         = "bad_hash_key"
-
-	// outsideShard is no reason of a dead letter: the user record belongs to another shard, which gets it again.
-	outsideShard = "outside_shard"
+	outsideShard       = "outside_shard"
 )
