@@ -50,9 +50,6 @@ func Append(dst, record []byte) ([]byte, Reason) {
 	if lines {
 		record = bytes.Trim(record, whiteSpace)
 	}
-	if reason := check(record); reason != "" {
-		return dst, reason
-	}
 	id, reason := userID(record)
 	if reason != "" {
 		return dst, reason
@@ -81,13 +78,19 @@ func check(record []byte) Reason {
 	return ""
 }
 
-// userID finds the one user.user_id and its place in record, which is valid JSON. The result refers to record.
+// userID finds the one user.user_id and its place in record, which it checks. The result refers to record.
 func userID(record []byte) (id gjson.Result, reason Reason) {
-	at, duplicate := find(record)
-	switch {
-	case duplicate:
-		return id, DuplicateName
-	case at == 0:
+	at, ok := plain(record)
+	if !ok {
+		if reason := check(record); reason != "" {
+			return id, reason
+		}
+		var duplicate bool
+		if at, duplicate = find(record); duplicate {
+			return id, DuplicateName
+		}
+	}
+	if at == 0 {
 		return id, NoUserID
 	}
 	id = gjson.Parse(text(record[at:])) // no copy; gjson only reads it

@@ -153,9 +153,11 @@ func TestNamesAreCountedHoweverTheyAreSpelled(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	dst, record := make([]byte, 0, 2*len(event)), []byte(event)
-	if n := testing.AllocsPerRun(100, func() { transform.Append(dst, record) }); n != 0 {
-		t.Errorf("%v allocations per record, want none", n)
+	for _, event := range []string{event, strings.Replace(event, "AB12CD3", `AB12\/D`, 1)} { // plain or not
+		dst, record := make([]byte, 0, 2*len(event)), []byte(event)
+		if n := testing.AllocsPerRun(100, func() { transform.Append(dst, record) }); n != 0 {
+			t.Errorf("%v allocations per record, want none", n)
+		}
 	}
 }
 
@@ -170,6 +172,7 @@ func FuzzAppend(f *testing.F) {
 		if !bytes.Equal(before, record) {
 			t.Fatal("the input was changed")
 		}
+		sameWithSpace(t, record)
 		if valid := json.Valid(record); valid != (reason != transform.NotJSON) && reason != transform.TooDeep {
 			t.Fatalf("reason %q, but encoding/json says valid: %t", reason, valid)
 		}
@@ -250,7 +253,15 @@ func tokens(t *testing.T, document []byte) (list []json.Token) {
 	}
 }
 
-func BenchmarkAppend(b *testing.B) {
+// BenchmarkAppend took 1.69 us before names were compared, and takes 1.15 us since.
+func BenchmarkAppend(b *testing.B) { benchmark(b, event) }
+
+// BenchmarkAppendNotPlain takes the slower way: an escape in the last value. It took 2.2 us before, and takes 2.7 us since.
+func BenchmarkAppendNotPlain(b *testing.B) {
+	benchmark(b, strings.Replace(event, "AB12CD3", `AB12\/D`, 1))
+}
+
+func benchmark(b *testing.B, event string) {
 	dst, record := make([]byte, 0, 2*len(event)), []byte(event)
 	b.SetBytes(int64(len(record)))
 	b.ReportAllocs()
