@@ -5,10 +5,10 @@
 // is an integer already is kept as it is, so transforming twice changes nothing more.
 //
 // What always holds for an accepted record: it is valid JSON in valid UTF-8, it is one line (no CR, no LF, and none
-// appended), it has exactly one user.user_id, and that is an integer inside int64 without sign "+", leading zeros,
-// fraction or exponent. White space between tokens is touched only where the record has line breaks: around the
-// record it is trimmed, and if line breaks remain inside, all of it goes. Strings are never touched, a U+2028 in
-// one included.
+// appended), no name stands twice in one of its objects, and it has a user.user_id, which is an integer inside int64
+// without sign "+", leading zeros, fraction or exponent. White space between tokens is touched only where the record has
+// line breaks: around the record it is trimmed, and if line breaks remain inside, all of it goes. Strings are never
+// touched, a U+2028 in one included.
 //
 // Decisions a reader may question:
 //   - Invalid UTF-8 is rejected, and so is an escape that is half of a surrogate pair, "\ud800". JSON is UTF-8 by
