@@ -15,7 +15,7 @@ const (
 	NotJSON          Reason = "not_json"            // no JSON document, or something before or after it
 	InvalidUTF8      Reason = "invalid_utf8"        // JSON in form, but with strings that are no text: bytes that are not UTF-8, half a surrogate pair
 	TooDeep          Reason = "too_deep"            // nested deeper than MaxDepth
-	DuplicateName    Reason = "duplicate_name"      // more than one user, or more than one user.user_id
+	DuplicateName    Reason = "duplicate_name"      // a name twice in one object, exactly or but for case
 	NoUserID         Reason = "no_user_id"          // no user object at the top, or none with a user_id
 	UserIDNotInteger Reason = "user_id_not_integer" // neither an integer inside int64 nor a string that spells one
 )

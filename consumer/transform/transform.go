@@ -5,17 +5,20 @@
 // is an integer already is kept as it is, so transforming twice changes nothing more.
 //
 // What always holds for an accepted record: it is valid JSON in valid UTF-8, it is one line (no CR, no LF, and none
-// appended), it has exactly one user.user_id, and that is an integer inside int64 without sign "+", leading zeros,
-// fraction or exponent. White space between tokens is touched only where the record has line breaks: around the
-// record it is trimmed, and if line breaks remain inside, all of it goes. Strings are never touched, a U+2028 in
-// one included.
+// appended), no name stands twice in one of its objects, and it has a user.user_id, which is an integer inside int64
+// without sign "+", leading zeros, fraction or exponent. White space between tokens is touched only where the record has
+// line breaks: around the record it is trimmed, and if line breaks remain inside, all of it goes. Strings are never
+// touched, a U+2028 in one included.
 //
 // Decisions a reader may question:
 //   - Invalid UTF-8 is rejected, and so is an escape that is half of a surrogate pair, "\ud800". JSON is UTF-8 by
 //     definition (RFC 8259, 8.1), and readers differ between failing, at the whole table, and silently replacing such
 //     characters; the dead letter keeps them.
-//   - "user" twice in the record, or "user_id" twice in the user, is rejected: RFC 8259, 4 leaves open which one
-//     counts, and whichever we edited, some reader would see the other. Other names may repeat.
+//   - A name twice in one object is rejected, exactly or but for case, in every object. DuckDB ends a query over such a
+//     record, the JSON readers of Athena and Spark do so or pick one of the two, and a reader that ignores case takes
+//     "User" for the user. DuckDB takes only ASCII letters for the same but for case; Athena's reader lowers all
+//     letters. So case is Unicode's, by simple folding, as in strings.EqualFold: "É" is "é", but "ß" is not "ss". Names that
+//     differ between records are no matter of one record: docs/operations.md names the columns of its queries.
 //   - Names and values are compared decoded, as every JSON reader does: "user\u005fid" is user_id, "\u0035" is 5.
 //   - "-5" is an integer; "-0", whose sign most readers lose, is not.
 //
@@ -25,10 +28,8 @@ package transform
 import (
 	"bytes"
 	"strconv"
-	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/tidwall/gjson"
 
@@ -48,9 +49,6 @@ func Append(dst, record []byte) ([]byte, Reason) {
 	lines := multiline(record)
 	if lines {
 		record = bytes.Trim(record, whiteSpace)
-	}
-	if reason := check(record); reason != "" {
-		return dst, reason
 	}
 	id, reason := userID(record)
 	if reason != "" {
@@ -80,47 +78,36 @@ func check(record []byte) Reason {
 	return ""
 }
 
-// userID finds the one user.user_id and its place in record, which is valid JSON. The result refers to record.
-func userID(record []byte) (gjson.Result, Reason) {
-	root := gjson.Parse(unsafe.String(unsafe.SliceData(record), len(record))) // no copy; gjson only reads it
-	user, n := member(root, "user")
-	id, m := member(user, "user_id")
-	switch {
-	case n > 1 || m > 1:
-		return id, DuplicateName
-	case m == 0:
+// userID finds the one user.user_id and its place in record, which it checks. The result refers to record.
+func userID(record []byte) (id gjson.Result, reason Reason) {
+	at, ok := plain(record)
+	if !ok {
+		if reason := check(record); reason != "" {
+			return id, reason
+		}
+		var duplicate bool
+		if at, duplicate = find(record); duplicate {
+			return id, DuplicateName
+		}
+	}
+	if at == 0 {
 		return id, NoUserID
-	case !isInteger(event.Text(id)):
+	}
+	id = gjson.Parse(text(record[at:])) // no copy; gjson only reads it
+	id.Index = at
+	if !isInteger(event.Text(id)) {
 		return id, UserIDNotInteger
 	}
 	return id, ""
 }
 
-// member returns the last member of object with that name, and how many there are. Usually there is one, and no string
-// after it spells the name, with escapes or without. Then the rest of the object need not be parsed.
-func member(object gjson.Result, name string) (last gjson.Result, count int) {
-	if !object.IsObject() {
-		return gjson.Result{}, 0
-	}
-	if first := object.Get(name); first.Exists() && strings.IndexByte(object.Raw, '\\') < 0 {
-		end := first.Index - object.Index + len(first.Raw)
-		if !strings.Contains(object.Raw[end:], `"`+name+`"`) {
-			return first, 1
-		}
-	}
-	object.ForEach(func(key, value gjson.Result) bool {
-		if key.Str == name {
-			last, count = value, count+1
-		}
-		return true
-	})
-	return last, count
-}
-
 // isInteger reports whether s is the canonical decimal form of an int64.
 func isInteger(s string) bool {
-	n, err := strconv.ParseInt(s, 10, 64)
 	var canonical [len("-9223372036854775808")]byte
+	if len(s) > len(canonical) {
+		return false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
 	return err == nil && s == string(strconv.AppendInt(canonical[:0], n, 10))
 }
 

@@ -40,9 +40,9 @@ func TestAccepted(t *testing.T) {
 		"escaped digit":      {`{"user":{"user_id":"\u0035"}}`, `{"user":{"user_id":5}}`},
 		"numbers as written": {`{"a":1.0e+02,"b":1E400,"user":{"user_id":"5"},"c":-0}`, `{"a":1.0e+02,"b":1E400,"user":{"user_id":5},"c":-0}`},
 		"unknown fields":     {`{"z":[{"q":"é\/\u2028"}],"user":{"n":null,"user_id":"5","m":{}},"":""}`, `{"z":[{"q":"é\/\u2028"}],"user":{"n":null,"user_id":5,"m":{}},"":""}`},
-		"decoys":             {`{"user_id":"1","x":{"user":{"user_id":"2"}},"user.user_id":"3","User":{"user_id":"4"},"user":{"state":{"user_id":"6"},"user_id":"5","USER_ID":"7"}}`, `{"user_id":"1","x":{"user":{"user_id":"2"}},"user.user_id":"3","User":{"user_id":"4"},"user":{"state":{"user_id":"6"},"user_id":5,"USER_ID":"7"}}`},
+		"decoys":             {`{"user_id":"1","x":{"user":{"user_id":"2"}},"user.user_id":"3","y":[{"user":{"user_id":"4"}}],"user":{"state":{"user_id":"6"},"user_id":"5","user":{"user_id":"7"}}}`, `{"user_id":"1","x":{"user":{"user_id":"2"}},"user.user_id":"3","y":[{"user":{"user_id":"4"}}],"user":{"state":{"user_id":"6"},"user_id":5,"user":{"user_id":"7"}}}`},
 		"text in a string":   {`{"a":"{\"user\":{\"user_id\":\"1\"}}","user":{"user_id":"5"}}`, `{"a":"{\"user\":{\"user_id\":\"1\"}}","user":{"user_id":5}}`},
-		"other names twice":  {`{"a":1,"a":2,"user":{"b":1,"b":2,"user_id":"5"}}`, `{"a":1,"a":2,"user":{"b":1,"b":2,"user_id":5}}`},
+		"names alike":        {`{"user":{"user_id":"5"},"a":[{"b":1},{"b":2,"B ":3,"":4}],"b":{"a":"a","c":"\",\"c\":"},"ß":1,"ss":2,"ı":3,"i":4,"a_":5,"@":6,"` + "`" + `":7,"[":8,"{":9,"\\":10,"|":11}`, `{"user":{"user_id":5},"a":[{"b":1},{"b":2,"B ":3,"":4}],"b":{"a":"a","c":"\",\"c\":"},"ß":1,"ss":2,"ı":3,"i":4,"a_":5,"@":6,"` + "`" + `":7,"[":8,"{":9,"\\":10,"|":11}`},
 		"spaces stay":        {` { "user" :	{ "user_id" : "5" } } `, ` { "user" :	{ "user_id" : 5 } } `},
 		"newline at the end": {"{\"user\": {\"user_id\": \"5\"}}\r\n", `{"user": {"user_id": 5}}`},
 		"pretty printed":     {"\n{\n  \"a\": \"x  \\\" \\\\\",\r\n\t\"user\": {\n    \"user_id\": \"5\", \"s\": \" a b \"\n  }\n}\n", `{"a":"x  \" \\","user":{"user_id":5,"s":" a b "}}`},
@@ -141,7 +141,7 @@ func TestNamesAreCountedHoweverTheyAreSpelled(t *testing.T) {
 		record := "{" + strings.Join(root, ",") + "}"
 		want := transform.Reason("")
 		switch {
-		case users["user"] > 1 || users["user"] == 1 && ids["user_id"] > 1:
+		case twice(users) || users["user"] == 1 && twice(ids):
 			want = transform.DuplicateName
 		case users["user"] == 0 || ids["user_id"] == 0:
 			want = transform.NoUserID
@@ -153,9 +153,11 @@ func TestNamesAreCountedHoweverTheyAreSpelled(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) {
-	dst, record := make([]byte, 0, 2*len(event)), []byte(event)
-	if n := testing.AllocsPerRun(100, func() { transform.Append(dst, record) }); n != 0 {
-		t.Errorf("%v allocations per record, want none", n)
+	for _, event := range []string{event, strings.Replace(event, "AB12CD3", `AB12\/D`, 1)} { // plain or not
+		dst, record := make([]byte, 0, 2*len(event)), []byte(event)
+		if n := testing.AllocsPerRun(100, func() { transform.Append(dst, record) }); n != 0 {
+			t.Errorf("%v allocations per record, want none", n)
+		}
 	}
 }
 
@@ -170,6 +172,7 @@ func FuzzAppend(f *testing.F) {
 		if !bytes.Equal(before, record) {
 			t.Fatal("the input was changed")
 		}
+		sameWithSpace(t, record)
 		if valid := json.Valid(record); valid != (reason != transform.NotJSON) && reason != transform.TooDeep {
 			t.Fatalf("reason %q, but encoding/json says valid: %t", reason, valid)
 		}
@@ -250,7 +253,15 @@ func tokens(t *testing.T, document []byte) (list []json.Token) {
 	}
 }
 
-func BenchmarkAppend(b *testing.B) {
+// BenchmarkAppend took 1.69 us before names were compared, and takes 1.15 us since.
+func BenchmarkAppend(b *testing.B) { benchmark(b, event) }
+
+// BenchmarkAppendNotPlain takes the slower way: an escape in the last value. It took 2.2 us before, and takes 2.7 us since.
+func BenchmarkAppendNotPlain(b *testing.B) {
+	benchmark(b, strings.Replace(event, "AB12CD3", `AB12\/D`, 1))
+}
+
+func benchmark(b *testing.B, event string) {
 	dst, record := make([]byte, 0, 2*len(event)), []byte(event)
 	b.SetBytes(int64(len(record)))
 	b.ReportAllocs()

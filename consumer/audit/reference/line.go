@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -27,6 +29,8 @@ func Line(record []byte) (line []byte, reason string) {
 		return nil, notJSON
 	case !utf8.Valid(record) || hasHalfPair(record):
 		return nil, invalidUTF8
+	case hasNameTwice(record):
+		return nil, duplicateName
 	}
 	user, reason := only(record, "user")
 	if reason != "" {
@@ -50,17 +54,51 @@ func Line(record []byte) (line []byte, reason string) {
 	return line, ""
 }
 
-// only returns the one member of an object with that name, or why there is not one.
+// only returns the member of an object with that name, or why there is none. No name stands twice.
 func only(object []byte, name string) (member, string) {
-	list := members(object)
-	list = slices.DeleteFunc(list, func(m member) bool { return m.name != name })
-	switch len(list) {
-	case 0:
-		return member{}, noUserID
-	case 1:
-		return list[0], ""
+	for _, m := range members(object) {
+		if m.name == name {
+			return m, ""
+		}
 	}
-	return member{}, duplicateName
+	return member{}, noUserID
+}
+
+// hasNameTwice reports a name that stands twice in one object of valid JSON, exactly or but for case.
+func hasNameTwice(record []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(record))
+	decoder.UseNumber() // a number may be too large for a float64
+	twice := false
+	var read func()
+	read = func() {
+		bracket, _ := decoder.Token()
+		names := map[string]bool{}
+		for bracket == json.Delim('[') && decoder.More() {
+			read()
+		}
+		for bracket == json.Delim('{') && decoder.More() {
+			key, _ := decoder.Token()
+			name := strings.Map(firstLetter, key.(string))
+			twice = twice || names[name]
+			names[name] = true
+			read()
+		}
+		if _, ok := bracket.(json.Delim); ok {
+			decoder.Token() // the end
+		}
+	}
+	read()
+	return twice
+}
+
+// firstLetter is the first of the letters that differ from r in case alone.
+func firstLetter(r rune) rune {
+	for next := unicode.SimpleFold(r); ; next = unicode.SimpleFold(next) {
+		if next <= r {
+			return next
+		}
+		r = next
+	}
 }
 
 // member is a member of an object, and where in the object its value begins.

@@ -9,7 +9,10 @@ import (
 	"example.com/callevents/consumer/audit/reference"
 )
 
-const transformTests = "../../transform/transform_test.go"
+const (
+	transformTests = "../../transform/transform_test.go"
+	nameTests      = "../../transform/names_test.go"
+)
 
 func TestLine(t *testing.T) {
 	for in, want := range map[string]string{
@@ -18,6 +21,10 @@ func TestLine(t *testing.T) {
 		"{\n\"a\": \"\u2028<\",\"user\":{\"user_id\": 5}\r}":  "{\"a\":\"\u2028<\",\"user\":{\"user_id\":5}}",
 		"{ \"user\": { \"user_id\": \"\\u0035\" } }\n":        `{ "user": { "user_id": 5 } }`,
 		`{"user":{"user_id":"5"},"user":{}}`:                  "!duplicate_name",
+		`{"user":{"user_id":"5"},"a":[{"b":1,"B":2}]}`:        "!duplicate_name",
+		`{"user":{"user_id":"5"},"a":[{"b":1},{"B":2}]}`:      `{"user":{"user_id":5},"a":[{"b":1},{"B":2}]}`,
+		`{"User":{},"user":{"user_id":"5"}}`:                  "!duplicate_name",
+		`{"é":1,"\u00c9":1e999}`:                              "!duplicate_name",
 		`{"user":{"user_id":"5"},"a":"\ud800"}`:               "!invalid_utf8",
 		`{"user":{"user_id":"5"},"a":"` + "\xff" + `"}`:       "!invalid_utf8",
 		`{"user":{"user_id":"05"}}`:                           "!user_id_not_integer",
@@ -42,7 +49,7 @@ func deep(open string, levels int, end string) string {
 }
 
 func TestLinesAgreeOverTheTestsOfTransform(t *testing.T) {
-	for _, text := range literals(t, transformTests) {
+	for _, text := range append(literals(t, transformTests), literals(t, nameTests)...) {
 		compareLine(t, []byte(text))
 		compareLine(t, []byte(`{"user":{"user_id":`+text+`}}`))
 		compareLine(t, []byte("{\"user\":\n{\"user_id\":\"5\"},\"a\":"+text+"}"))
@@ -58,7 +65,7 @@ func TestLinesAgreeOverTheTestsOfTransform(t *testing.T) {
 	}
 }
 
-// records are JSON documents, nearly: names twice and in escapes, numbers too large, strings that are no text, white
+// records are JSON documents, nearly: names twice, but for case or not, and in escapes, numbers too large, strings that are no text, white
 // space of all kinds, and a few wrong bytes.
 var records = rapid.Custom(func(t *rapid.T) []byte {
 	var object func(levels int, names ...string) string
@@ -80,9 +87,9 @@ var records = rapid.Custom(func(t *rapid.T) []byte {
 		}
 		return "{" + strings.Join(members, ",") + "}"
 	}
-	user := object(1, "a", "b", `x\u0079`) // with a user_id in front, so that most records have one
+	user := object(1, "a", "b", `x\u0079`, "xY", "c", "d", "User_Id") // with a user_id in front, so that most records have one
 	user = strings.Replace(user, "{", `{"user_id":`+rapid.SampledFrom(scalars).Draw(t, "user_id")+comma(user), 1)
-	record := object(2, "a", "b", "us\\u0065r", "", "user.user_id", "User")
+	record := object(2, "a", "b", "us\\u0065r", "", "user.user_id", "User", "c", "d", "é", "É", "A", "a_longer_name", "a_longer_nam\\u0045")
 	record = space(t) + strings.Replace(record, "{", `{"user":`+user+comma(record), 1) + space(t)
 	return mutate(t, []byte(record), 0, 0, 0, 1, 2, 3)
 })
