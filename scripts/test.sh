@@ -13,7 +13,7 @@ if [[ ${1:-} == --long ]]; then
 fi
 scripts/install-servers.sh
 
-unformatted=$(gofmt -l producer consumer shared scripts)
+unformatted=$(gofmt -l producer consumer shared scripts docs)
 if [[ -n $unformatted ]]; then
   echo "test: not formatted, run gofmt -w on:" >&2
   echo "$unformatted" >&2
