@@ -35,6 +35,7 @@ func (c *changing) DescribeStreamSummary(ctx context.Context, _ *kinesis.Describ
 
 // The record distribution may be changed while a consumer runs, there and back.
 func TestAChangeOfTheRecordDistributionIsSeen(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		log := logrus.New()
 		log.SetOutput(io.Discard)

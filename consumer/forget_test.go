@@ -90,6 +90,7 @@ func (m *twoLocations) left(t *testing.T) []string {
 
 // Before, every former location was listed for every shard at every opening, for ever.
 func TestAFormerLocationIsForgottenWhenAllShardsHaveMoved(t *testing.T) {
+	t.Parallel()
 	m := moved(t)
 	place := func(shard string, previous sequence.Number) warehouse.Place {
 		return warehouse.Place{Shard: shard, Previous: previous, Day: "2026-11-24"}
@@ -118,6 +119,7 @@ func TestAFormerLocationIsForgottenWhenAllShardsHaveMoved(t *testing.T) {
 
 // The newest link may be at a location that was left and come back to.
 func TestALocationThatWasComeBackToIsNotForgotten(t *testing.T) {
+	t.Parallel()
 	m := moved(t)
 	place := warehouse.Place{Shard: "shardId-0", Previous: "100", Day: "2026-11-24"}
 	commit(t, m.now, place, "101")
@@ -142,6 +144,7 @@ func (m *twoLocations) forget(t *testing.T, args ...string) (code int, out, errO
 }
 
 func TestForgetLocationExitCodesAndOutput(t *testing.T) {
+	t.Parallel()
 	m := moved(t)
 	former, present := m.before.Location.String(), m.now.Location.String()
 	for name, c := range map[string]struct {

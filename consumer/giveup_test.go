@@ -22,6 +22,7 @@ import (
 // Access to the former bucket was taken away before the shard had an object at the present one. The consumer says which
 // location it is. When it is given up, it goes on, without a restart. Before, it waited for ever, at Warn.
 func TestARunningConsumerGivesALocationUp(t *testing.T) {
+	t.Parallel()
 	const former = "s3://taken-away/records/"
 	app, stream, bucket := testenv.Name(t, "app"), testenv.Stream(t, 1), testenv.Bucket(t)
 	rememberLocation(t, app, former)

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -16,7 +17,11 @@ import (
 	"example.com/callevents/shared/testenv/servers"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // they mostly wait
+	testenv.Main(m)
+}
 
 // Everything that is wrong is said at once, and the exit code tells wrong flags from a failed run.
 func TestWrongFlags(t *testing.T) {

@@ -85,6 +85,7 @@ func (r *rig) wantWell(t *testing.T, records, deadLetters int) {
 
 // Seen to fail: 10 of 10 records were in no object and no dead letter, on both kinds of stream, and all was well.
 func TestRecordsOutsideTheirShardAreStoredOrRedriven(t *testing.T) {
+	t.Parallel()
 	t.Run("the producer chooses the shard", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t)

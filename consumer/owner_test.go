@@ -29,6 +29,7 @@ func ownedBy(t *testing.T, account string) faults.Fault {
 // Each command that uses a bucket refuses one of another account. Before, there was no such flag: a bucket of somebody else with the
 // default name was used.
 func TestABucketOfAnotherAccountIsRefused(t *testing.T) {
+	t.Parallel()
 	const ours, theirs = "111111111111", "222222222222"
 	for command, code := range map[string]int{"": 1, "verify": 3, "redrive": 1} {
 		t.Run("consumer "+command, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 // A selection left over in the environment would change what a redrive puts. Seen to fail for all four.
 func TestSelectionsDoNotComeFromTheEnvironment(t *testing.T) {
+	t.Parallel()
 	run := func(args ...string) string {
 		cmd := exec.CommandContext(t.Context(), testenv.Build(t, "./consumer"), append([]string{"redrive"}, args...)...)
 		cmd.Env = append(cmd.Environ(), "CALLEVENTS_REASON=mood", "CALLEVENTS_DAY=today", "CALLEVENTS_AFTER=z", "CALLEVENTS_DRY_RUN=maybe")
@@ -32,6 +33,7 @@ func TestSelectionsDoNotComeFromTheEnvironment(t *testing.T) {
 
 // Seen to fail: the exit code was 0, and nothing was said.
 func TestARedriveThatFindsNothingSaysSo(t *testing.T) {
+	t.Parallel()
 	r := newRig(t)
 	for name, tc := range map[string]struct {
 		args []string

@@ -107,6 +107,7 @@ func alternately(a, b faults.Fault) faults.Fault {
 // What may pass by itself at a start, by service. A nil fault is a port that nobody listens on. Seen to fail for all of
 // them: the consumer ended after 1.5 s (throttled, 5xx) or 16 s (no answer).
 func TestAStartWaitsForWhatPasses(t *testing.T) {
+	t.Parallel()
 	json, xml := faults.JSONError, faults.XMLError
 	for service, kinds := range map[string]map[string]faults.Fault{
 		"Kinesis": {"hangs": faults.Hang(), "down": nil, "cut": faults.Cut(), "throttled": json(400, "LimitExceededException"),
@@ -147,6 +148,7 @@ func TestAStartWaitsForWhatPasses(t *testing.T) {
 // the tests of packages lease and warehouse. Seen to fail for GetRecords, GetShardIterator and ListShards, which were not
 // tried: the consumer was ready and read nothing.
 func TestWhatAPersonMustMendEndsAStart(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		service, operation string
 		fault              faults.Fault
@@ -200,6 +202,7 @@ func TestAStartWaitsNoLongerThanItMay(t *testing.T) {
 
 // Shards that are busy or gone end no start. Seen to fail when their answers counted as errors.
 func TestOneShardEndsNoStart(t *testing.T) {
+	t.Parallel()
 	for operation, code := range map[string]string{"GetShardIterator": "ResourceNotFoundException", "GetRecords": "ProvisionedThroughputExceededException"} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()

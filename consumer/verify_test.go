@@ -135,6 +135,7 @@ func (v *verified) verify(t *testing.T, args ...string) (code int, out, errOut s
 }
 
 func TestVerifyExitCodesAndOutput(t *testing.T) {
+	t.Parallel()
 	v := newVerified(t)
 	everything := []string{"--ledger", v.ledger, "--stream", v.stream}
 	for name, tc := range map[string]struct {
@@ -172,6 +173,7 @@ func TestVerifyExitCodesAndOutput(t *testing.T) {
 
 // The newest object is gone, and there is neither ledger nor stream. It was well before the lease table was read.
 func TestVerifyMissesTheNewestObject(t *testing.T) {
+	t.Parallel()
 	v := newVerified(t)
 	key := warehouse.Place{Shard: shard, Previous: v.numbers[1], Day: warehouse.Day(time.Now())}.Key("r/", warehouse.NDJSONGzip)
 	if _, err := testenv.S3Client(t).DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: &v.bucket, Key: &key}); err != nil {
@@ -184,6 +186,7 @@ func TestVerifyMissesTheNewestObject(t *testing.T) {
 
 // A chain goes on in another bucket. One --bucket could not name both.
 func TestVerifyFollowsAChainIntoAnotherBucket(t *testing.T) {
+	t.Parallel()
 	v := newVerified(t)
 	second := testenv.Bucket(t)
 	commit(t, v.newStore(t, second), warehouse.Place{Shard: shard, Previous: v.numbers[2], Day: warehouse.Day(time.Now())}, after(v.numbers[2]), line(9))
@@ -202,6 +205,7 @@ func after(n sequence.Number) sequence.Number {
 
 // What others wrote reaches no terminal as it is: names, metadata, and what cannot be decoded.
 func TestVerifyPrintsNothingThatATerminalObeys(t *testing.T) {
+	t.Parallel()
 	v := newVerified(t)
 	const escape = "\x1b[2J\u009b2J"
 	for key, metadata := range map[string]map[string]string{
@@ -221,6 +225,7 @@ func TestVerifyPrintsNothingThatATerminalObeys(t *testing.T) {
 }
 
 func TestWhatVerifyCannotFindOut(t *testing.T) {
+	t.Parallel()
 	v := newVerified(t)
 	for name, args := range map[string][]string{
 		"no such bucket":  {"--bucket", "absent"},

@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"errors"
+	"flag"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,11 @@ import (
 	"example.com/callevents/shared/testenv/servers"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "16") // they mostly wait
+	testenv.Main(m)
+}
 
 // rig is a folder with the producer's files in it, and a stream that it writes to.
 type rig struct {

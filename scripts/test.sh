@@ -42,6 +42,9 @@ go -C scripts/lab test -count=1 ./... >"$lab" 2>&1 &
 failed=0
 # shellcheck disable=SC2086
 go test $race -p 3 -timeout 60m ./... || failed=1
+if [[ -n $race ]]; then
+  go test -run TestNoRandomDamagePassesAsWell ./consumer/audit || failed=1 # fewer under the race detector
+fi
 if [[ -n ${CALLEVENTS_LONG:-} && -n $race ]]; then
   go test -run TestAThousandShardsAndAHundredWorkers ./consumer/lease || failed=1 # smaller under the race detector
 fi

@@ -112,7 +112,7 @@ var simulationSeed = flag.Uint64("simulation.seed", 0, "seed of the faults in Te
 // a trust window of two lease durations, and when balanced workers still claim.
 func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 	shards, workers, killed, joined := 1000, 100, 30, 50
-	if !testenv.Long() || raceEnabled {
+	if !testenv.Long() || testenv.Race {
 		shards, workers, killed, joined = 200, 20, 6, 10
 	}
 	seed := cmp.Or(*simulationSeed, rand.Uint64())

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -26,7 +27,7 @@ func Build(t testing.TB, pkg string) string {
 	b := entry.(*build)
 	b.once.Do(func() {
 		b.binary = filepath.Join(env.dir, "bin", strings.ReplaceAll(filepath.Clean(pkg), "/", "-"))
-		cmd := exec.Command("go", append(append([]string{"build"}, raceFlags...), "-o", b.binary, pkg)...)
+		cmd := exec.Command("go", "build", fmt.Sprintf("-race=%t", Race), "-o", b.binary, pkg)
 		cmd.Dir = repository
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.failed = string(out) + err.Error()
