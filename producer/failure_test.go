@@ -19,20 +19,27 @@ import (
 // are two calls that were applied and never answered.
 func TestTheLedgerSurvivesSIGKILL(t *testing.T) {
 	r := newRig(t)
-	var unanswered atomic.Int64 // records
-	applyAndHang := func(w http.ResponseWriter, req *http.Request, pass http.Handler) {
-		body, _ := io.ReadAll(req.Body)
-		req.Body = io.NopCloser(bytes.NewReader(body))
-		unanswered.Add(int64(bytes.Count(body, []byte(`"PartitionKey"`))))
-		faults.Lose(faults.Hang())(w, req, pass)
+	var answered, unanswered atomic.Int64 // records
+	counting := func(records *atomic.Int64, then faults.Fault) faults.Fault {
+		return func(w http.ResponseWriter, req *http.Request, pass http.Handler) {
+			body, _ := io.ReadAll(req.Body)
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			records.Add(int64(bytes.Count(body, []byte(`"PartitionKey"`))))
+			then(w, req, pass)
+		}
 	}
-	hanging := r.throughProxy().Add(faults.Rule{Operation: "PutRecords", Skip: 5, Fault: applyAndHang})
+	proxy := r.throughProxy()
+	first := func(w http.ResponseWriter, req *http.Request, pass http.Handler) { pass.ServeHTTP(w, req) }
+	proxy.Add(faults.Rule{Operation: "PutRecords", Times: 5, Fault: counting(&answered, first)})
+	hanging := proxy.Add(faults.Rule{Operation: "PutRecords", Fault: counting(&unanswered, faults.Lose(faults.Hang()))})
 	p := r.start("", "--rate", "2000", "--in-flight", "2")
-	testenv.Eventually(t, "not both calls hang", func() bool { return hanging.Hits() >= 2 })
-	testenv.Eventually(t, "what was answered is not in the ledger", func() bool {
-		return len(r.records()) == len(r.ledger())+int(unanswered.Load())
+	testenv.Eventually(t, "not both calls hang, or what was answered is not in the ledger", func() bool {
+		return hanging.Hits() >= 2 && len(r.ledger()) == int(answered.Load())
 	})
 	p.Kill()
+	testenv.Eventually(t, "the calls under way do not arrive", func() bool {
+		return len(r.records()) == len(r.ledger())+int(unanswered.Load())
+	})
 	beyond, copies := r.beyond(), 0
 	for _, n := range beyond {
 		copies += n

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	_ = flag.Set("test.parallel", "16") // they mostly wait
+	_ = flag.Set("test.parallel", "6") // they mostly wait
 	testenv.Main(m)
 }
 
