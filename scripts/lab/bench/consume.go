@@ -11,8 +11,9 @@ import (
 
 // contestant is a consumer to compare. It is started under an application name of its own.
 type contestant struct {
-	name  string
-	start func(app string) (*program, error)
+	name   string
+	folder string // of the objects with records, below the prefix; ours leaves another one when it starts
+	start  func(app string) (*program, error)
 }
 
 // consume measures CPU time and memory of one worker that warehouses everything in 4 shards. Ours and others take turns,
@@ -26,11 +27,11 @@ func consume(ctx context.Context, cfg Config, r *rig) error {
 		return err
 	}
 	contestants := []contestant{
-		{"ours", func(app string) (*program, error) {
+		{"ours", "dt=", func(app string) (*program, error) {
 			return r.start(r.endpoints, "consumer", "--stream", stream, "--app", app, "--bucket", bucket, "--prefix", app+"/records/",
 				"--errors-prefix", app+"/errors/", "--flush-interval", "5s")
 		}},
-		{"stock", func(app string) (*program, error) {
+		{"stock", "", func(app string) (*program, error) {
 			return r.start(r.endpoints, "stock", "--stream", stream, "--app", app, "--bucket", bucket, "--prefix", app+"/records/",
 				"--flush-interval", "5s", "--worker-id", "bench", "--sync-interval", "1s")
 		}},
@@ -41,7 +42,7 @@ func consume(ctx context.Context, cfg Config, r *rig) error {
 			return err
 		}
 		defer proxy.Close()
-		contestants = append(contestants, contestant{"Redpanda Connect", func(app string) (*program, error) {
+		contestants = append(contestants, contestant{"Redpanda Connect", "", func(app string) (*program, error) {
 			return r.redpandaConnect(proxy.URL, cfg.Redpanda, stream, app)
 		}})
 	}
@@ -64,7 +65,7 @@ func (r *rig) compete(ctx context.Context, c contestant, records int, t *table) 
 	if err != nil {
 		return err
 	}
-	stored := servers.Stored{Client: r.S3, Bucket: bucket, Prefix: app + "/records/"}
+	stored := servers.Stored{Client: r.S3, Bucket: bucket, Prefix: app + "/records/" + c.folder}
 	took, err := await(ctx, p.started, 500*time.Millisecond, c.name+" has stored everything", func() bool {
 		_ = stored.Update(ctx) // until the end of ctx
 		return stored.Records >= records
