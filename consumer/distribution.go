@@ -38,20 +38,6 @@ func newDistribution(client describer, stream string, itself bool, log *logrus.E
 	return d
 }
 
-// start begins to ask. stop ends it and waits for that.
-func (d *distribution) start(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		d.run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-ended
-	}
-}
-
 // run asks until ctx ends. While there is no answer, the last one holds.
 func (d *distribution) run(ctx context.Context) {
 	for wait.For(ctx, distributionEvery) == nil {

@@ -18,5 +18,5 @@ func LookAtLocations(ctx context.Context, table *lease.DynamoDB, store *warehous
 // WatchDistribution returns what tells whether the stream distributes records itself; it did not at first.
 func WatchDistribution(ctx context.Context, client describer, log *logrus.Entry) (itself func() bool, stop func()) {
 	d := newDistribution(client, "stream", false, log)
-	return d.itself.Load, d.start(ctx)
+	return d.itself.Load, beside(ctx, d.run)
 }

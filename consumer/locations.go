@@ -34,20 +34,6 @@ type moving struct {
 	log    *logrus.Entry
 }
 
-// start begins to look. stop ends it and waits for that.
-func (m moving) start(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		m.run(ctx)
-	}()
-	return func() {
-		cancel()
-		<-ended
-	}
-}
-
 // run looks until the application has one location, or ctx ends.
 func (m moving) run(ctx context.Context) {
 	for pause := firstLook; wait.For(ctx, pause) == nil; pause = nextLook {

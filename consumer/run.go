@@ -83,7 +83,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	}
 	store.Remembered = remembered(table)
 	distribution := newDistribution(awsclient.Kinesis(awsCfg), cfg.Stream, stream.distributesItself, log)
-	defer distribution.start(ctx)()
+	defer beside(ctx, distribution.run)()
 	shards := pipeline.Config{
 		Stream: cfg.Stream, DistributesItself: distribution.itself.Load,
 		FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
@@ -95,8 +95,22 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	instance.begin(worker)
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"distributes_itself": stream.distributesItself, "initial_position": table.Application().InitialPosition}).Info("consumer started")
-	defer moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.start(ctx)()
+	defer beside(ctx, moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.run)()
 	return worker.Run(ctx)
+}
+
+// beside lets loop run in a goroutine of its own. stop ends its context and waits for it.
+func beside(ctx context.Context, loop func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		loop(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // newPipeline makes the pipelines of the shards that leases are acquired for.

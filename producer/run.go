@@ -22,6 +22,7 @@ import (
 	"example.com/callevents/shared/awsclient"
 	"example.com/callevents/shared/event"
 	"example.com/callevents/shared/startup"
+	"example.com/callevents/shared/streams"
 )
 
 // events are the source of a run's events. Next returns io.EOF after the last one. Soon after ctx ends it returns the
@@ -126,7 +127,7 @@ func openStream(ctx context.Context, cfg *Config, router *route.Router, log *log
 	if err != nil {
 		return nil, err
 	}
-	if stream.DistributesItself(found) && (cfg.Run.Aggregate || cfg.Run.StrictOrder) {
+	if streams.DistributesItself(found) && (cfg.Run.Aggregate || cfg.Run.StrictOrder) {
 		return nil, stream.ErrDistributesItself{Stream: cfg.streamID()}
 	}
 	watcher := stream.NewWatcher(manager, router, log)
@@ -135,7 +136,7 @@ func openStream(ctx context.Context, cfg *Config, router *route.Router, log *log
 	}
 	opened := &openedStream{manager: manager, client: awsclient.Kinesis(config, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} }),
 		watcher: watcher, misrouted: watcher.Misrouted, maxRecordBytes: stream.MaxRecordBytes(found)}
-	if stream.DistributesItself(found) { // every record comes out on another shard, whatever the shard map says
+	if streams.DistributesItself(found) { // every record comes out on another shard, whatever the shard map says
 		opened.misrouted = func(uint64) {}
 	}
 	return opened, nil

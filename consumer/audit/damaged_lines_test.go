@@ -87,7 +87,7 @@ func (d *damager) editRows(body []byte, change func([]string) []string) []byte {
 		names = append(names, fmt.Sprint(i)+`512"s"[1]"7"`)
 	}
 	var out bytes.Buffer
-	w := parquet.NewWriter(&out, schema) //nolint:staticcheck // rows, not Go values
+	w := parquet.NewWriter(&out, schema) // rows, not Go values
 	for _, name := range change(slices.Clone(names)) {
 		i := int(name[0] - '0')
 		row := rows[i].Clone()

@@ -85,7 +85,7 @@ func (w *parquetWorld) rewrite(t *testing.T, change func(parquet.Row)) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	to := parquet.NewWriter(&out, schema) //nolint:staticcheck // rows, not Go values
+	to := parquet.NewWriter(&out, schema) // rows, not Go values
 	for _, row := range rows {
 		change(row)
 	}
@@ -200,7 +200,7 @@ func TestColumnsHaveTheirTypes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out bytes.Buffer
-		if err := parquet.NewWriter(&out, parquet.NewSchema("row", retyped(schema, column.Path))).Close(); err != nil { //nolint:staticcheck // as above
+		if err := parquet.NewWriter(&out, parquet.NewSchema("row", retyped(schema, column.Path))).Close(); err != nil {
 			t.Fatal(err)
 		}
 		w.memory[w.key] = stored{out.Bytes(), w.memory[w.key].metadata}

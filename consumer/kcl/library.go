@@ -61,7 +61,7 @@ func (w *Worker) answer(ctx context.Context, in middleware.InitializeInput, _ mi
 		if l := w.leases.Lease(aws.ToString(call.ShardIterator)); l != nil {
 			err = w.consume(l)
 		}
-		err = fmt.Errorf("%w: %v", errEnded, err) //nolint:errorlint // the library must not see what it was
+		err = fmt.Errorf("%w: %v", errEnded, err) // wraps errEnded alone
 	default:
 		err = fmt.Errorf("vmware-go-kcl made an unexpected call: %T", call)
 	}

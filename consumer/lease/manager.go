@@ -131,7 +131,7 @@ func (m *Manager) Acquire(ctx context.Context, shardID string) (*Lease, error) {
 		m.Poke()
 		return nil, fmt.Errorf("acquire lease of %s: %w", shardID, err)
 	}
-	return m.hold(row, before, started), nil //nolint:contextcheck // the lease outlives the call
+	return m.hold(row, before, started), nil // the lease outlives ctx
 }
 
 func firstParent(shards Shards, shardID string) string {

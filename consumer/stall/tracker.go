@@ -104,14 +104,9 @@ func (t *Tracker) Blocked() (b Blocked, ok bool) {
 	if !Permanent(t.err) && time.Since(t.progress) < t.after {
 		return Blocked{}, false
 	}
-	b = Blocked{Since: t.progress, Err: t.err}
-	switch {
-	case t.err != nil:
-		b.Reason = ReasonOf(t.err, t.waits)
-	case t.waits == S3:
-		b.Reason = S3Slow
-	default:
-		b.Reason = ReasonOf(nil, t.waits)
+	reason := ReasonOf(t.err, t.waits)
+	if t.err == nil && t.waits == S3 { // the object is still being sent
+		reason = S3Slow
 	}
-	return b, true
+	return Blocked{Reason: reason, Since: t.progress, Err: t.err}, true
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/streams"
 )
 
 // MaxRecordBytes is the size of the largest record that the stream takes, partition key included. A stream that does not
@@ -28,7 +30,7 @@ func (m *Manager) reportDifferences(ctx context.Context, found *types.StreamDesc
 	if len(m.wanted.Tags) > 0 {
 		m.reportTags(ctx)
 	}
-	if DistributesItself(found) {
+	if streams.DistributesItself(found) {
 		m.log.Warn("stream ignores explicit hash keys (record distribution AUTO), the spread over the shards is not exact; " +
 			"set its record distribution to USER_PARTITION_KEY")
 	}

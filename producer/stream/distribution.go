@@ -5,17 +5,10 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"example.com/callevents/shared/streams"
 	"example.com/callevents/shared/wait"
 )
-
-// DistributesItself reports whether an on-demand stream has the record distribution AUTO. It then ignores explicit hash
-// keys, and no producer can choose the shard of a record.
-func DistributesItself(found *types.StreamDescriptionSummary) bool {
-	return streams.DistributesItself(found)
-}
 
 // ErrDistributesItself is why a run with containers or strict order does not begin, or ends: AWS supports neither on such a
 // stream. User records would come out on shards that they do not belong to, and the order would be nobody's.
@@ -34,7 +27,7 @@ func (m *Manager) AwaitDistribution(ctx context.Context) error {
 		once, cancel := context.WithTimeout(ctx, listTimeout)
 		out, err := m.api.DescribeStreamSummary(once, &kinesis.DescribeStreamSummaryInput{StreamName: name, StreamARN: arn})
 		cancel()
-		if err == nil && DistributesItself(out.StreamDescriptionSummary) {
+		if err == nil && streams.DistributesItself(out.StreamDescriptionSummary) {
 			return ErrDistributesItself{m.id}
 		}
 		if err != nil && ctx.Err() == nil {

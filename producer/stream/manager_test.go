@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"example.com/callevents/producer/stream"
+	"example.com/callevents/shared/streams"
 )
 
 func TestAnAbsentStreamIsCreatedAsWanted(t *testing.T) {
@@ -87,7 +88,7 @@ func TestAutoRecordDistributionIsOneWarning(t *testing.T) {
 	m, hook := manager(a, stream.Wanted{OnDemand: true, Shards: 9})
 	found, err := m.Ensure(t.Context())
 	settings, others := warned(t, hook)
-	if err != nil || !stream.DistributesItself(found) || len(settings) > 0 || len(others) != 1 || !strings.Contains(others[0], "AUTO") {
+	if err != nil || !streams.DistributesItself(found) || len(settings) > 0 || len(others) != 1 || !strings.Contains(others[0], "AUTO") {
 		t.Errorf("Ensure: %v, warned of %v %v", err, settings, others)
 	}
 }
