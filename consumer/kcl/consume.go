@@ -32,7 +32,7 @@ func (w *Worker) consume(l *lease.Lease) (err error) {
 	}
 	for {
 		// Crash: what was read and not committed is in the stream. The next owner reads it again.
-		page, err := c.reader.next(c.reading, c.pipeline.Position())
+		page, err := c.source.next(c.reading, c.pipeline.Position())
 		if c.reading.Err() != nil { // the lease goes to another worker, or this one stops, or the lease is lost
 			return c.pipeline.Drain(c.working)
 		}
@@ -51,7 +51,7 @@ func (w *Worker) consume(l *lease.Lease) (err error) {
 			continue
 		}
 		// Crash: all links are there, and SHARD_END is not. The next owner comes to the same end.
-		if finished, err := c.pipeline.Finish(c.working, c.reader.at); finished || err != nil {
+		if finished, err := c.pipeline.Finish(c.working, page.at); finished || err != nil {
 			w.catalog.Refresh() // the children can be read now
 			return err
 		}
@@ -61,7 +61,7 @@ func (w *Worker) consume(l *lease.Lease) (err error) {
 // shardConsumer is what consume works with. Only its own goroutine uses it, but for what Shards shows.
 type shardConsumer struct {
 	lease    *lease.Lease
-	reader   *reader
+	source   source
 	pipeline *pipeline.Pipeline // once open has made it
 	tracker  *stall.Tracker
 	log      *logrus.Entry
@@ -85,7 +85,7 @@ const failurePause = time.Second
 func (w *Worker) newShardConsumer(l *lease.Lease) *shardConsumer {
 	log := w.log.WithField("shard_id", l.ShardID())
 	c := &shardConsumer{lease: l, log: log, tracker: w.tracker(l.ShardID())}
-	c.reader = w.newReader(l.ShardID(), c.tracker, log)
+	c.source = w.newSource(l.ShardID(), c.tracker, log)
 	c.working, c.close = context.WithCancelCause(context.Background())
 	var drain context.CancelCauseFunc
 	c.reading, drain = context.WithCancelCause(c.working)

@@ -2,7 +2,7 @@
 // github.com/vmware/vmware-go-kcl-v2, and its only importer but for the stock consumers that it is compared with.
 //
 //	consume.go   the life of one shard, from the acquisition of its lease to the release: read this first
-//	reader.go    pages from Kinesis; protocol.go and decode.go save CPU on the way, and change nothing else
+//	source.go    what reads a shard; poller.go: by GetRecords (protocol.go and decode.go only save CPU on the way)
 //	catalog.go   the shards of the stream
 //	worker.go    start and stop
 //	library.go   all that the library asks, answered

@@ -94,7 +94,7 @@ func (w *Worker) Shards() []ShardState {
 	defer w.mu.Unlock()
 	states := make([]ShardState, 0, len(w.consumers))
 	for _, c := range w.consumers {
-		last := c.reader.last.Load()
+		last := c.source.last()
 		s := ShardState{Lease: c.lease.Row(), Behind: last.now(), Records: last.records}
 		if oldest := c.tracker.Oldest(); !oldest.IsZero() {
 			s.Uncommitted = max(0, time.Since(oldest)+last.clock)
