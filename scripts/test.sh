@@ -34,11 +34,16 @@ if [[ $# != 0 ]]; then
   # shellcheck disable=SC2086 # an empty variable is no argument
   exec go test $race -timeout 20m "$@" $packages
 fi
-# Most tests wait most of the time. So three packages are tested at once, and scripts/lab beside them, without the race
-# detector: the programs that chaos starts have it. The cache of test results does not see a change of those programs.
-lab=$(mktemp)
-trap 'rm -f "$lab"' EXIT
-go -C scripts/lab test -count=1 ./... >"$lab" 2>&1 &
+# Most tests wait most of the time. So three packages are tested at once, and the other modules beside them, without the
+# race detector: the programs that chaos starts have it. The cache of test results does not see a change of those programs.
+modules=$(mktemp)
+trap 'rm -f "$modules"' EXIT
+(
+  failed=0
+  go -C scripts/lab test -count=1 ./... || failed=1
+  go -C scripts/deploy test -count=1 ./... || failed=1
+  exit $failed
+) >"$modules" 2>&1 &
 failed=0
 # shellcheck disable=SC2086
 go test $race -p 3 -timeout 60m ./... || failed=1
@@ -49,5 +54,5 @@ if [[ -n ${CALLEVENTS_LONG:-} && -n $race ]]; then
   go test -run TestAThousandShardsAndAHundredWorkers ./consumer/lease || failed=1 # smaller under the race detector
 fi
 wait $! || failed=1
-cat "$lab"
+cat "$modules"
 exit $failed
