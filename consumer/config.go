@@ -31,7 +31,9 @@ func (l *Log) logger(out io.Writer) (*logrus.Logger, error) {
 
 // Config is everything that can be set, by flag or by environment variable (CALLEVENTS_<FLAG_NAME>).
 type Config struct {
-	Stream string `default:"AForB_callevents" help:"Stream to read."`
+	Stream    string `default:"AForB_callevents" help:"Stream to read."`
+	StreamARN string `name:"stream-arn" placeholder:"ARN" help:"ARN of the stream to read, instead of its name. It may belong to another account; its region must be that of this program."`
+
 	App    string `default:"callevents-consumer" help:"Application name: instances with the same name share the shards. Also the name of the lease table in DynamoDB."`
 	Bucket string `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
 	Prefix string `default:"mandir-event-records/" help:"Prefix of the objects, with a slash at the end."`
@@ -70,6 +72,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	check(streams.ValidName(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
+	problems = append(problems, checkARN(c.StreamARN))
 	check(tableName.MatchString(c.App), "--app %q: use 3 to 255 letters, digits, _ . or -, as for a DynamoDB table", c.App)
 	check(!strings.HasPrefix(c.Bucket, "arn:"), "--bucket %q: use the name of a bucket, or the alias of an access point (it ends in -s3alias), instead of an ARN", c.Bucket)
 	check(!directoryBucket.MatchString(c.Bucket), "--bucket %q is a directory bucket, which does not list by a part of a name: use a general purpose bucket", c.Bucket)
