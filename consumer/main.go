@@ -10,12 +10,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
 	"github.com/sirupsen/logrus"
 
-	"example.com/callevents/shared/units"
+	"example.com/callevents/shared/cli"
 )
 
 func main() {
@@ -24,24 +24,38 @@ func main() {
 	os.Exit(dispatch(ctx, os.Args[1:]))
 }
 
+// program lists the commands.
+func program() cli.Program {
+	return cli.Program{Name: "consumer", Commands: []cli.Command{
+		{Flags: &Config{}, Help: "Reads a Kinesis stream and warehouses the transformed records in S3, each in exactly one object. AWS region, " +
+			"credentials and endpoints come from the usual AWS environment."},
+		{Name: "verify", Flags: &verifyConfig{}, Help: "Reads every object of a warehouse and says what is in it and what is wrong. Stop the consumers " +
+			"before. Exit code 0: all is well. 1: something is wrong. 2: nothing is, but not everything could be checked. 3: no verdict. " +
+			"AWS region, credentials and endpoints come from the usual AWS environment."},
+		{Name: "redrive", Flags: &redriveConfig{}, Help: "Puts dead letters back into the stream, after what rejected them was mended. At least " +
+			"once: stopped in the middle, go on with --after."},
+		{Name: "forget-location", Flags: &forgetConfig{}, Help: "Gives a former location of an application up, because it cannot be read any more. " + forgetMeans},
+	}}
+}
+
 // dispatch runs the command that the first argument names and returns the exit code.
 func dispatch(ctx context.Context, args []string) int {
+	if exitCode, mine := program().Completion(args, os.Stdout, os.Stderr); mine {
+		return exitCode
+	}
 	name := ""
 	if len(args) > 0 {
 		name = args[0]
 	}
 	switch name {
 	case "redrive":
-		return start(ctx, &redriveConfig{}, "consumer redrive", "Puts dead letters back into the stream, after what rejected "+
-			"them was mended. At least once: stopped in the middle, go on with --after.", args[1:])
+		return start(ctx, &redriveConfig{}, name, args[1:])
 	case "verify":
 		return verify(ctx, args[1:], os.Stdout, os.Stderr)
 	case "forget-location":
 		return forgetLocation(ctx, args[1:], os.Stdout, os.Stderr)
 	}
-	return start(ctx, &Config{}, "consumer", "Reads a Kinesis stream and warehouses the transformed records in S3, each in "+
-		"exactly one object. AWS region, credentials and endpoints come from the usual AWS environment. "+
-		"\"consumer verify\" checks what is in the warehouse, \"consumer redrive\" puts dead letters back into the stream.", args)
+	return start(ctx, &Config{}, "", args)
 }
 
 // command is what start runs: its fields are the flags.
@@ -51,20 +65,20 @@ type command interface {
 }
 
 // start returns the exit code: 0 ended in order, 1 failed, 2 wrong flags.
-func start(ctx context.Context, c command, name, description string, args []string) int {
-	parser := kong.Must(c, kong.Name(name), kong.Description(description), kong.DefaultEnvars("CALLEVENTS"), units.Durations())
-	if _, err := parser.Parse(args); err != nil {
-		fmt.Fprintf(os.Stderr, "%v\n%s --help tells what there is\n", err, name)
+func start(ctx context.Context, c command, name string, args []string) int {
+	called := strings.TrimSpace("consumer " + name)
+	if _, err := program().Parse(name, c, args); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s --help tells what there is\n", err, called)
 		return 2
 	}
 	log, err := c.logger(os.Stderr)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		fmt.Fprintf(os.Stderr, "%s: %v\n", called, err)
 		return 2
 	}
 	err = c.run(ctx, log)
 	if stopped := ctx.Err() != nil && errors.Is(err, context.Canceled); err != nil && !stopped {
-		log.WithError(err).Error(name + " ended")
+		log.WithError(err).Error(called + " ended")
 		return 1
 	}
 	return 0

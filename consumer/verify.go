@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/alecthomas/kong"
-
 	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
@@ -63,11 +61,7 @@ const (
 // in form. It only reads.
 func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode int) {
 	var c verifyConfig
-	parser := kong.Must(&c, kong.Name("consumer verify"), kong.DefaultEnvars("CALLEVENTS"),
-		kong.Description("Reads every object of a warehouse and says what is in it and what is wrong. Stop the consumers before. "+
-			"Exit code 0: all is well. 1: something is wrong. 2: nothing is, but not everything could be checked. 3: no verdict. "+
-			"AWS region, credentials and endpoints come from the usual AWS environment."))
-	_, err := parser.Parse(args)
+	_, err := program().Parse("verify", &c, args)
 	var report audit.Report
 	if err == nil {
 		report, err = c.audit(ctx, errOut)

@@ -1,0 +1,68 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"example.com/callevents/shared/testenv"
+)
+
+// configuration writes a file for --config.
+func configuration(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "consumer.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// A mistake in the file is reported as one in a flag, by each command with its exit code for that. A file for a run serves
+// the other commands, too.
+func TestEachCommandReadsTheConfigurationFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	wrong := configuration(t, "lease-durations: 5s\nlog-level: loud\nbucket-owner: me\n")
+	right := configuration(t, "flush-interval: 5s\nlease-duration: 3s\nerrors-prefix: nowhere/\n")
+	for command, is := range map[string]struct {
+		wrong, right int
+		says         string // of the right one
+	}{
+		"verify": {3, 3, "no objects"}, "redrive": {2, 1, "no dead letters in s3://" + r.args[5] + "/nowhere/"},
+	} {
+		code, _, errOut := r.command(t, command, "--config", wrong)
+		if code != is.wrong || !strings.Contains(errOut, "consumer.yaml:1: lease-durations is no flag, the nearest one is lease-duration") {
+			t.Errorf("%s: ended with %d\n%s", command, code, errOut)
+		}
+		if code, _, errOut = r.command(t, command, "--config", right); code != is.right || !strings.Contains(errOut, is.says) {
+			t.Errorf("%s: ended with %d\n%s", command, code, errOut)
+		}
+	}
+	c := r.start(t, "--config", right)
+	testenv.Eventually(t, "does not start", func() bool { return c.said("consumer started") || !c.Running() })
+	if !c.Running() {
+		t.Error(c.all())
+	}
+}
+
+func TestVersionAndCompletionOfEachCommand(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	for _, command := range []string{"--version", "verify", "redrive", "forget-location", "check"} {
+		code, out, errOut := r.command(t, command, "--version")
+		if code != 0 || !strings.HasPrefix(out, "consumer ") || !strings.Contains(out, " commit ") || !strings.Contains(out, " go1.") {
+			t.Errorf("%s: ended with %d: %s%s", command, code, out, errOut)
+		}
+	}
+	r.args = nil
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		code, out, errOut := r.command(t, "completion", shell)
+		for _, word := range []string{"forget-location", "check", "flush-interval", "allow-unchecked"} {
+			if code != 0 || !strings.Contains(out, word) {
+				t.Errorf("%s: ended with %d and lacks %s\n%s", shell, code, word, errOut)
+			}
+		}
+	}
+}
