@@ -29,6 +29,8 @@ func program() cli.Program {
 	return cli.Program{Name: "consumer", Commands: []cli.Command{
 		{Flags: &Config{}, Help: "Reads a Kinesis stream and warehouses the transformed records in S3, each in exactly one object. AWS region, " +
 			"credentials and endpoints come from the usual AWS environment."},
+		{Name: "check", Flags: &Config{}, Help: "Tries what a run with these flags would need, and says what is missing and what to do. It changes " +
+			"nothing. Exit code 0: a run would start. 1: it would not."},
 		{Name: "verify", Flags: &verifyConfig{}, Help: "Reads every object of a warehouse and says what is in it and what is wrong. Stop the consumers " +
 			"before. Exit code 0: all is well. 1: something is wrong. 2: nothing is, but not everything could be checked. 3: no verdict. " +
 			"AWS region, credentials and endpoints come from the usual AWS environment."},
@@ -48,6 +50,8 @@ func dispatch(ctx context.Context, args []string) int {
 		name = args[0]
 	}
 	switch name {
+	case "check":
+		return check(ctx, args[1:], os.Stdout, os.Stderr)
 	case "redrive":
 		return start(ctx, &redriveConfig{}, name, args[1:])
 	case "verify":

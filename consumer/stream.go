@@ -22,8 +22,9 @@ import (
 type streamInfo struct {
 	identity  string // ARN and creation time: another stream under the same name has other sequence numbers
 	retention time.Duration
-	now       time.Time // by the clock of Kinesis, which also dates the records
-	shards    int       // that are open
+	now       time.Time     // by the clock of Kinesis, which also dates the records
+	ahead     time.Duration // what the clock of this machine is ahead of that
+	shards    int           // that are open
 
 	distributesItself bool
 }
@@ -114,6 +115,7 @@ func newStreamInfo(out *kinesis.DescribeStreamSummaryOutput) streamInfo {
 		identity:  aws.ToString(s.StreamARN) + "@" + aws.ToTime(s.StreamCreationTimestamp).UTC().Format(time.RFC3339),
 		retention: time.Duration(aws.ToInt32(s.RetentionPeriodHours)) * time.Hour,
 		now:       now,
+		ahead:     time.Since(now),
 
 		distributesItself: streams.DistributesItself(s),
 	}
