@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -33,7 +34,7 @@ func check(ctx context.Context, args []string, out, errOut io.Writer) (exitCode 
 	c := &checking{cfg: cfg, workerID: cfg.worker(), out: out}
 	c.run(ctx)
 	if c.problems > 0 {
-		fmt.Fprintf(out, "%d problems: a run would not start, or would wait\n", c.problems)
+		fmt.Fprintf(out, "a run would not start, or would wait: problems: %d\n", c.problems)
 		return 1
 	}
 	fmt.Fprintln(out, "a run would start")
@@ -50,7 +51,7 @@ type checking struct {
 
 // say prints a line. A text has no line breaks of its own, but for joined errors.
 func (c *checking) say(verdict, thing, text string) {
-	fmt.Fprintf(c.out, "%-9s  %-30s  %s\n", verdict, thing, printable(text))
+	fmt.Fprintln(c.out, strings.TrimRight(fmt.Sprintf("%-9s  %-28s  %s", verdict, thing, printable(text)), " "))
 }
 
 // run is the order of a start: see [Config.consume].
@@ -124,9 +125,9 @@ func (c *checking) credentials(ctx context.Context) (cfg aws.Config, ok bool) {
 	defer cancel()
 	who, err := awsclient.Identity(ctx, cfg)
 	if err != nil {
-		who = "unknown: " + err.Error()
+		who = err.Error()
 	}
-	c.say("-", "who", who+", region "+cfg.Region)
+	c.say("-", "region, who", cfg.Region+", "+who)
 	return cfg, true
 }
 
@@ -138,7 +139,7 @@ func (c *checking) stream(ctx context.Context, cfg aws.Config) (streamInfo, bool
 	if found.identity == "" {
 		return found, false
 	}
-	c.say("-", "stream", fmt.Sprintf("%s, %d open shards, keeps records for %v", found.identity, found.shards, found.retention))
+	c.say("-", "stream", fmt.Sprintf("%s, %d open shards, keeps records for %.0f h", found.identity, found.shards, found.retention.Hours()))
 	c.say("-", "clock", fmt.Sprintf("%+.1f s against that of AWS; no decision depends on it", found.ahead.Seconds()))
 	return found, true
 }

@@ -64,7 +64,7 @@ func (r *rig) wantCheck(t *testing.T, code int, says ...string) {
 func TestACheckMakesTheRequestsOfAStartAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.wantCheck(t, 0, "ok AWS credentials", "who unknown: not asked", "2 open shards", "clock ", "not tried dynamodb:CreateTable", "ok s3:PutObject, conditional", "a run would start")
+	r.wantCheck(t, 0, "ok AWS credentials", "eu-north-1, not asked", "2 open shards", "clock ", "not tried dynamodb:CreateTable", "ok s3:PutObject, conditional", "a run would start")
 	if left := r.left(t); !slices.Equal(left, []string{"no table"}) {
 		t.Fatalf("left %q", left)
 	}
@@ -124,9 +124,9 @@ func TestACheckSaysWhatIsMissing(t *testing.T) {
 		want  []string
 	}{
 		"reads": {map[string][]faults.Rule{"Kinesis": {{Operation: "GetRecords", Fault: denied}}},
-			[]string{"ok kinesis:GetShardIterator", "problem kinesis:GetRecords", "allow kinesis:GetRecords", "ok s3:PutObject", "1 problems"}},
+			[]string{"ok kinesis:GetShardIterator", "problem kinesis:GetRecords", "allow kinesis:GetRecords", "ok s3:PutObject", "problems: 1"}},
 		"the table": {map[string][]faults.Rule{"DynamoDB": {{Operation: "Scan", Fault: denied}, {Operation: "UpdateItem", Fault: denied}}},
-			[]string{"problem dynamodb:Scan", "allow dynamodb:Scan", "ok dynamodb:DeleteItem", "problem dynamodb:UpdateItem", "allow dynamodb:UpdateItem", "2 problems"}},
+			[]string{"problem dynamodb:Scan", "allow dynamodb:Scan", "ok dynamodb:DeleteItem", "problem dynamodb:UpdateItem", "allow dynamodb:UpdateItem", "problems: 2"}},
 		"writes": {map[string][]faults.Rule{"S3": {{Operation: "PUT", Fault: forbidden}}},
 			[]string{"ok s3:ListBucket", "problem s3:PutObject, conditional", "allow s3:PutObject"}},
 		"listings": {map[string][]faults.Rule{"S3": {{Operation: "LIST", Fault: forbidden}}},
@@ -179,7 +179,7 @@ func TestACheckSaysWhoItIs(t *testing.T) {
 	}))
 	defer sts.Close()
 	r.env = []string{"AWS_ENDPOINT_URL_STS=" + sts.URL}
-	r.wantCheck(t, 0, "who arn:aws:sts::123456789012:assumed-role/callevents-consumer/i-1, region eu-north-1")
+	r.wantCheck(t, 0, "eu-north-1, arn:aws:sts::123456789012:assumed-role/callevents-consumer/i-1")
 }
 
 func TestACheckOfWhatBelongsToOthers(t *testing.T) {

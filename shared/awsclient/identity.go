@@ -3,6 +3,7 @@ package awsclient
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
@@ -20,7 +21,7 @@ func Identity(ctx context.Context, cfg aws.Config) (arn string, err error) {
 	}
 	out, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("unknown: %w", err)
 	}
 	return aws.ToString(out.Arn), nil
 }
