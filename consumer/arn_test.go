@@ -108,6 +108,9 @@ func TestWrongARNsEndAStart(t *testing.T) {
 	absent, elsewhere := arn+"-2", strings.Replace(arn, servers.Region, "ap-south-1", 1)
 	r.start(t, "--stream-arn", absent).wantEnd(t, "correct --stream-arn", absent)
 	r.start(t, "--stream-arn", elsewhere).wantEnd(t, "AWS_REGION=ap-south-1", elsewhere)
+	denied := r.proxies["Kinesis"].Add(faults.Rule{Operation: "GetRecords", Fault: faults.JSONError(400, "AccessDeniedException")})
+	r.start(t).wantEnd(t, "allow kinesis:GetRecords on "+arn, "in the stream's own policy")
+	denied.Remove()
 	for _, is := range []struct {
 		command, arn, want string
 		code               int

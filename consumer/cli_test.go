@@ -3,9 +3,11 @@ package main_test
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
+	main "example.com/callevents/consumer"
 	"example.com/callevents/shared/testenv"
 )
 
@@ -64,5 +66,29 @@ func TestVersionAndCompletionOfEachCommand(t *testing.T) {
 				t.Errorf("%s: ended with %d and lacks %s\n%s", shell, code, word, errOut)
 			}
 		}
+	}
+}
+
+// Seen to fail with a value that the flag does not take.
+func TestTheValuesThatShellsOfferAreTaken(t *testing.T) {
+	t.Parallel()
+	offered := 0
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[main.Config]()) {
+		for _, value := range strings.Split(field.Tag.Get("values"), ",") {
+			if value == "" {
+				continue
+			}
+			offered++
+			flag := "--" + strings.ToLower(strings.ReplaceAll(field.Name, "Log", "log-"))
+			if _, err := main.Parse(flag, value); err != nil {
+				t.Errorf("%s %s: %v", flag, value, err)
+			}
+			if _, err := main.Parse(flag, value+"x"); err == nil {
+				t.Errorf("%s takes %sx, too", flag, value)
+			}
+		}
+	}
+	if offered < 10 {
+		t.Errorf("only %d values are offered", offered)
 	}
 }

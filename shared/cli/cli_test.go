@@ -26,6 +26,7 @@ type (
 	}
 	drainFlags struct {
 		Stream string   `default:"calls" help:"Stream to drain."`
+		Shape  string   `default:"" values:"round,square" help:"Shape."`
 		Prefix []string `sep:"none" help:"Prefixes."`
 		Ledger *os.File `help:"File."`
 	}

@@ -19,6 +19,7 @@ type shellCommand struct {
 type shellFlag struct {
 	Name, Help string // the name without dashes
 	Value      bool   // it takes one
+	Values     string // all that it takes, separated by spaces, where the tag values names them
 }
 
 type shellProgram struct {
@@ -26,10 +27,23 @@ type shellProgram struct {
 	Commands []shellCommand // the first one runs if no other is named
 }
 
-// First, Named and Valued are for the templates.
+// First, Named, Choices and Valued are for the templates.
 
 func (p shellProgram) First() shellCommand   { return p.Commands[0] }
 func (p shellProgram) Named() []shellCommand { return p.Commands[1:] }
+
+// Choices are the flags that take one of few values. A flag means the same in all commands.
+func (p shellProgram) Choices() (flags []shellFlag) {
+	for _, c := range p.Commands {
+		for _, f := range c.Flags {
+			if f.Values != "" && !slices.Contains(flags, f) {
+				flags = append(flags, f)
+			}
+		}
+	}
+	return flags
+}
+
 func (c shellCommand) Valued() []shellFlag {
 	return slices.DeleteFunc(slices.Clone(c.Flags), func(f shellFlag) bool { return !f.Value })
 }
@@ -74,7 +88,7 @@ func shellFlags(node *kong.Node) (flags []shellFlag) {
 		if flag.Hidden {
 			continue
 		}
-		f := shellFlag{Name: flag.Name, Help: sentence(flag.Help), Value: !flag.IsBool()}
+		f := shellFlag{Name: flag.Name, Help: sentence(flag.Help), Value: !flag.IsBool(), Values: strings.ReplaceAll(flag.Tag.Get("values"), ",", " ")}
 		flags = append(flags, f)
 		if flag.Tag.Negatable != "" {
 			flags = append(flags, shellFlag{Name: "no-" + flag.Name, Help: "Not: " + f.Help})
@@ -91,7 +105,7 @@ func zshText(text string) string {
 	return strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, ":", `\:`, "'", "’").Replace(text)
 }
 
-// scripts are templates, by shell. A value that is asked for is completed as a file.
+// scripts are templates, by shell. A value is completed as a file, unless it is one of few.
 func scripts() map[string]string {
 	return map[string]string{
 		"bash": `# Completion of {{.Name}} for bash: source <({{.Name}} completion bash)
@@ -107,6 +121,13 @@ _{{.Name}}() {
 {{- end}}
     *)
         flags="{{range .First.Flags}}--{{.Name}} {{end}}" valued=" {{range .First.Valued}}--{{.Name}} {{end}}" ;;
+    esac
+    case $prev in
+{{- range .Choices}}
+    --{{.Name}})
+        COMPREPLY=($(compgen -W "{{.Values}}" -- "$cur"))
+        return ;;
+{{- end}}
     esac
     if [[ $valued == *" $prev "* ]]; then
         COMPREPLY=($(compgen -f -- "$cur"))
@@ -135,12 +156,12 @@ _{{.Name}}() {
 {{- range .Named}}
     {{.Name}})
         flags=({{range .Flags}}
-            '--{{.Name}}{{if .Value}}={{end}}[{{zsh .Help}}]{{if .Value}}:value:_files{{end}}'{{end}}
+            '--{{.Name}}{{if .Value}}={{end}}[{{zsh .Help}}]{{if .Values}}:value:({{.Values}}){{else if .Value}}:value:_files{{end}}'{{end}}
         ) ;;
 {{- end}}
     *)
         flags=({{range .First.Flags}}
-            '--{{.Name}}{{if .Value}}={{end}}[{{zsh .Help}}]{{if .Value}}:value:_files{{end}}'{{end}}
+            '--{{.Name}}{{if .Value}}={{end}}[{{zsh .Help}}]{{if .Values}}:value:({{.Values}}){{else if .Value}}:value:_files{{end}}'{{end}}
         ) ;;
     esac
     if [[ $words[2] == completion ]]; then
@@ -158,10 +179,10 @@ complete -c {{$.Name}} -n 'test (count (commandline -opc)) -eq 1' -a {{.Name}} -
 {{- end}}
 complete -c {{.Name}} -n '__fish_seen_subcommand_from completion' -f -a 'bash zsh fish'
 {{- range .First.Flags}}
-complete -c {{$.Name}} -n 'not __fish_seen_subcommand_from {{range $.Named}}{{.Name}} {{end}}' -l {{.Name}}{{if .Value}} -r{{end}} -d {{quote .Help}}
+complete -c {{$.Name}} -n 'not __fish_seen_subcommand_from {{range $.Named}}{{.Name}} {{end}}' -l {{.Name}}{{if .Values}} -x -a {{quote .Values}}{{else if .Value}} -r{{end}} -d {{quote .Help}}
 {{- end}}
 {{- range $command := .Named}}{{range .Flags}}
-complete -c {{$.Name}} -n '__fish_seen_subcommand_from {{$command.Name}}' -l {{.Name}}{{if .Value}} -r{{end}} -d {{quote .Help}}
+complete -c {{$.Name}} -n '__fish_seen_subcommand_from {{$command.Name}}' -l {{.Name}}{{if .Values}} -x -a {{quote .Values}}{{else if .Value}} -r{{end}} -d {{quote .Help}}
 {{- end}}{{end}}
 `,
 	}

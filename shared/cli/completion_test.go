@@ -52,6 +52,8 @@ func TestBashCompletes(t *testing.T) {
 		"pump --dryness --st":          "--stream",
 		"pump drain --pr":              "--prefix",
 		"pump drain --cr":              "", // of the other command
+		"pump drain --shape r":         "round",
+		"pump drain --shape =":         "round square",
 		"pump drain --ledger l":        "ledger.csv",
 		"pump drain --ledger = l":      "ledger.csv", // bash splits at the equals sign
 		"pump completion f":            "fish",
@@ -71,6 +73,7 @@ func TestFishCompletes(t *testing.T) {
 		"pump dr":               "drain",
 		"pump drain --pr":       "--prefix",
 		"pump drain --cr":       "",
+		"pump drain --shape sq": "square",
 		"pump --cou":            "--count",
 		"pump completion f":     "fish",
 		"pump drain --ledger l": "ledger.csv",
@@ -87,6 +90,7 @@ func TestZshCompletes(t *testing.T) {
 	script := completion(t, "zsh")
 	for words, want := range map[string]string{
 		"pump drai": "pump drain", "pump drain --led": "pump drain --ledger=", "pump --dryn": "pump --dryness", "pump completion fi": "pump completion fish",
+		"pump drain --shape sq": "pump drain --shape square",
 	} {
 		shown := said(t, "zsh", "-f", "-c", `export TERM=dumb; zmodload zsh/zpty; zpty z zsh -f -i
 			zpty -w z "PS1=; autoload -Uz compinit; compinit -D -u; source $1; bindkey '^I' complete-word"
