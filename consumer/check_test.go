@@ -60,7 +60,7 @@ func (r *rig) wantCheck(t *testing.T, code int, says ...string) {
 }
 
 // Before the first start and after it: a check makes each kind of request that a start makes, but for the creation of the
-// table, and leaves what it found.
+// table, and leaves what it found. Seen to fail without the removal, and with the probes of a start: they lay in the bucket.
 func TestACheckMakesTheRequestsOfAStartAndLeavesNothing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -116,6 +116,7 @@ func (r *rig) runOnce(t *testing.T) {
 }
 
 // Each line says what to do. Permissions that nothing else depends on are all tried, though one is denied.
+// Seen to fail without the try of UpdateItem: a consumer that must not write rows would have started, by the check.
 func TestACheckSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	denied, forbidden := faults.JSONError(400, "AccessDeniedException"), faults.XMLError(403, "AccessDenied")
@@ -158,7 +159,7 @@ func TestACheckSaysWhatIsMissing(t *testing.T) {
 }
 
 // The policies of scripts/iam let nobody delete. The check then says what stays: once, since the first start's own probes
-// serve all later checks.
+// serve all later checks. Seen to fail when the error of the removal was dropped.
 func TestACheckThatMustNotDeleteSaysWhatStays(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
