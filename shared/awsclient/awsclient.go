@@ -26,7 +26,8 @@ const DefaultRegion = "eu-north-1"
 
 // Deadlines of one HTTP attempt. An attempt that exceeds one counts as failed with unknown outcome.
 const (
-	connectTimeout  = 3 * time.Second // TCP and TLS
+	connectTimeout  = 3 * time.Second // TCP
+	tlsTimeout      = 5 * time.Second // a thousand handshakes at a time, after an outage, keep a quarter of a core busy for 3 s
 	responseTimeout = 5 * time.Second // from the last request byte to the first response byte
 )
 
@@ -41,7 +42,7 @@ const (
 // each call at a time needs a connection. All of them are kept for the next ones, so that a consumer with 1,000 shards does not
 // connect anew at each turn. Their number is that of the calls at a time; idle ones close after 90 s.
 func configure(t *http.Transport) {
-	t.TLSHandshakeTimeout = connectTimeout
+	t.TLSHandshakeTimeout = tlsTimeout
 	t.ResponseHeaderTimeout = responseTimeout
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, math.MaxInt
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
