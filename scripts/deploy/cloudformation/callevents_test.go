@@ -137,7 +137,7 @@ func TestMistakesInTheTemplateAreFound(t *testing.T) {
 	right := read(t)
 	for name, is := range map[string]struct{ old, new, want string }{
 		"a property that is misspelt":  {"RetentionPeriodHours:", "RetentionPeriodHrs:", "Stream"},
-		"one that is missing":          {"      GroupDescription: callevents, out to AWS only\n", "", "Firewall"},
+		"one that is missing":          {"      GroupDescription: callevents, nothing comes in\n", "", "Firewall"},
 		"one of another type":          {"StopTimeout: 60", "StopTimeout: sixty", "ConsumerTask"},
 		"a list where a text belongs":  {"Statistic: SampleCount", "Statistic: [SampleCount]", "NoConsumer"},
 		"an unknown type":              {"AWS::ECS::Cluster", "AWS::ECS::Clutser", "no resource type"},
