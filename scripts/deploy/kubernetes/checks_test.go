@@ -165,6 +165,9 @@ func (m *manifests) selections() (wrong []string) {
 		if of := count(n.Spec.PodSelector); of != len(m.deployments) {
 			wrong = append(wrong, fmt.Sprintf("network policy %s is for %d of %d", n.Name, of, len(m.deployments)))
 		}
+		if port := n.Spec.Ingress[0].Ports[0].Port.StrVal; port != "http" {
+			wrong = append(wrong, fmt.Sprintf("network policy %s opens port %s, which no pod has", n.Name, port))
+		}
 	}
 	for _, p := range m.monitors {
 		if of := count(p.Spec.Selector); of != len(m.deployments) || *p.Spec.PodMetricsEndpoints[0].Port != "http" {

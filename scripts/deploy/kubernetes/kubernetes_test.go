@@ -97,6 +97,7 @@ func TestMistakesInTheManifestsAreFound(t *testing.T) {
 		"a selector without pods":      {"base/consumer.yaml", "matchLabels: {app.kubernetes.io/name: consumer}\n  progress", "matchLabels: {app.kubernetes.io/name: consume}\n  progress", "its own pods"},
 		"a budget for nothing":         {"base/consumer.yaml", "must not keep a node from being drained\n  selector:\n    matchLabels: {app.kubernetes.io/name: consumer}", "\n  selector:\n    matchLabels: {app.kubernetes.io/name: consume}", "budget consumer is for 0 pods"},
 		"a policy for nothing":         {"base/network.yaml", "app.kubernetes.io/part-of: callevents", "app.kubernetes.io/part-of: callevent", "is for 0 of 2"},
+		"a policy for no port":         {"base/network.yaml", "port: http", "port: metrics", "opens port metrics"},
 		"pods without its label":       {"base/kustomization.yaml", "    includeTemplates: true\n", "", "is for 0 of 2"},
 		"a probe at no port":           {"base/consumer.yaml", "path: /readyz, port: http", "path: /readyz, port: https", "no port https"},
 		"a probe at another path":      {"base/consumer.yaml", "path: /healthz", "path: /readyz", "/healthz"},
