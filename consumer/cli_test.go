@@ -49,11 +49,22 @@ func TestEachCommandReadsTheConfigurationFile(t *testing.T) {
 	}
 }
 
+// The health check of a container finds the address where the consumer found it. Seen to fail when it had a parser of its own.
+func TestHealthReadsTheConfigurationFile(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.args = nil
+	r.env = []string{"CALLEVENTS_CONFIG=" + configuration(t, "http: 127.0.0.1:1\nlease-duration: 3s\n")}
+	if code, _, errOut := r.command(t, "health"); code != 1 || !strings.Contains(errOut, "127.0.0.1:1") {
+		t.Errorf("ended with %d: %s", code, errOut)
+	}
+}
+
 func TestVersionAndCompletionOfEachCommand(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.args = nil
-	for _, command := range []string{"--version", "verify", "redrive", "forget-location", "check"} {
+	for _, command := range []string{"--version", "verify", "redrive", "forget-location", "check", "health"} {
 		code, out, errOut := r.command(t, command, "--version")
 		if code != 0 || !strings.HasPrefix(out, "consumer ") || !strings.Contains(out, " commit ") || !strings.Contains(out, " go1.") {
 			t.Errorf("%s: ended with %d: %s%s", command, code, out, errOut)

@@ -1,6 +1,7 @@
 // Command consumer reads a Kinesis stream together with any number of its kind and warehouses the transformed
-// records in S3, each record in exactly one object. "consumer verify" checks a warehouse, "consumer redrive" puts dead
-// letters back into the stream, "consumer forget-location" gives a former location up.
+// records in S3, each record in exactly one object. "consumer check" tries what a run would need, "consumer verify" checks a
+// warehouse, "consumer redrive" puts dead letters back into the stream, "consumer forget-location" gives a former location
+// up, "consumer health" is the health check of a container.
 package main
 
 import (
@@ -37,6 +38,7 @@ func program() cli.Program {
 		{Name: "redrive", Flags: &redriveConfig{}, Help: "Puts dead letters back into the stream, after what rejected them was mended. At least " +
 			"once: stopped in the middle, go on with --after."},
 		{Name: "forget-location", Flags: &forgetConfig{}, Help: "Gives a former location of an application up, because it cannot be read any more. " + forgetMeans},
+		{Name: "health", Flags: &healthConfig{}, Help: "Asks the consumer at --http for /healthz: the health check of a container, which has no curl."},
 	}}
 }
 
@@ -58,6 +60,8 @@ func dispatch(ctx context.Context, args []string) int {
 		return verify(ctx, args[1:], os.Stdout, os.Stderr)
 	case "forget-location":
 		return forgetLocation(ctx, args[1:], os.Stdout, os.Stderr)
+	case "health":
+		return health(ctx, args[1:], os.Stderr)
 	}
 	return start(ctx, &Config{}, "", args)
 }

@@ -44,13 +44,17 @@ func command(args []string) int {
 	if exitCode, mine := program.Completion(args, os.Stdout, os.Stderr); mine {
 		return exitCode
 	}
-	if !slices.Contains(args, "run") && !slices.Contains(args, "resend") {
+	named := func(name string) bool { return slices.Contains(args, name) }
+	if !named("run") && !named("resend") && !named("health") {
 		args = append([]string{"run"}, args...) // the default; named, so that --help lists its flags
 	}
 	parsed, err := program.Parse("", &cfg, args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\nproducer --help lists all flags\n", err)
 		return exitUsage
+	}
+	if parsed.Command() == "health" {
+		return health(context.Background(), cfg.HTTP)
 	}
 	work := run
 	if parsed.Command() == "resend" {
