@@ -39,9 +39,9 @@ func drawHeat(shards []fleet.Shard) *heat {
 			paths[class] = &strings.Builder{}
 		}
 		x, y := cell%heatColumns*cellSide, cell/heatColumns*cellSide
-		fmt.Fprintf(paths[class], "M%d %dh8v8h-8z", x+1, y+1)
+		fmt.Fprintf(paths[class], "M%d %dh9v8h-9z", x, y)
 		if worst.State == fleet.Blocked {
-			fmt.Fprintf(&crosses, "M%d %dl4 4m0-4l-4 4", x+3, y+3)
+			fmt.Fprintf(&crosses, "M%d %dl4 4m0-4l-4 4", x+2, y+2)
 		}
 		cell++
 	}

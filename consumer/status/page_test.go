@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/callevents/consumer/fleet"
+	"example.com/callevents/consumer/fleet/scene"
 )
 
 func TestTmpWrite(t *testing.T) {
@@ -17,9 +18,9 @@ func TestTmpWrite(t *testing.T) {
 	if dir == "" {
 		t.Skip()
 	}
-	for name, s := range map[string]scene{"one": {shards: 1, workers: 1}, "four": {shards: 4, workers: 3}, "blocked": {shards: 4, workers: 3, blocked: func(n int) bool { return n == 3 }},
-		"twenty": {shards: 24, workers: 10}, "thousand": {shards: 1000, workers: 100, blocked: func(n int) bool { return n%211 == 100 }}, "broken": {shards: 2, workers: 2, broken: true}} {
-		base := start(t, source{view: s.view(t)}, prometheus.NewRegistry())
+	for name, s := range map[string]scene.Scene{"one": {Shards: 1, Workers: 1}, "four": {Shards: 4, Workers: 3}, "blocked": {Shards: 4, Workers: 3, Blocked: func(n int) bool { return n == 3 }},
+		"twenty": {Shards: 24, Workers: 10}, "thousand": {Shards: 1000, Workers: 100, Blocked: func(n int) bool { return n%211 == 100 }}, "broken": {Shards: 2, Workers: 2, Broken: true}} {
+		base := start(t, source{view: s.View(t)}, prometheus.NewRegistry())
 		_, body := get(t, base+"/")
 		t.Logf("%s: %d bytes", name, len(body))
 		_, css := get(t, base+"/style.css")

@@ -23,8 +23,8 @@ type source struct {
 	view           fleet.View
 }
 
-func (s source) Healthy() error        { return s.healthy }
-func (s source) Ready() error          { return s.ready }
+func (s source) Healthy() error                  { return s.healthy }
+func (s source) Ready() error                    { return s.ready }
 func (s source) View(context.Context) fleet.View { return s.view }
 
 func quiet() logrus.FieldLogger {
@@ -105,4 +105,3 @@ func TestMetricsOfTheGivenRegistry(t *testing.T) {
 		t.Errorf("%d %s", code, body)
 	}
 }
-

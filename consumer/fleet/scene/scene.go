@@ -1,4 +1,5 @@
-package status_test
+// Package scene makes applications of any size for tests of the status page.
+package scene
 
 import (
 	"context"
@@ -14,37 +15,37 @@ import (
 	"example.com/callevents/consumer/stall"
 )
 
-// scene is an application with that many shards and workers, as the first worker shows it after five minutes. Times are those
+// Scene is an application with that many shards and workers, as the first worker shows it after five minutes. Times are those
 // of a synctest bubble.
-type scene struct {
-	shards, workers int
-	blocked         func(shard int) bool
-	broken          bool // the table cannot be read at the end
+type Scene struct {
+	Shards, Workers int
+	Blocked         func(shard int) bool
+	Broken          bool // the table cannot be read at the end
 }
 
 func shardID(n int) string { return fmt.Sprintf("shardId-%012d", n) }
 
-func (s scene) owner(n int) string { return fmt.Sprintf("ip-10-0-%d-17-4k2m9q", n%s.workers) }
+func (s Scene) owner(n int) string { return fmt.Sprintf("ip-10-0-%d-17-4k2m9q", n%s.Workers) }
 
-func (s scene) listed() []fleet.Listed {
+func (s Scene) listed() []fleet.Listed {
 	var listed []fleet.Listed
-	for n := range s.shards {
-		from, to := float64(n)/float64(s.shards), float64(n+1)/float64(s.shards)
+	for n := range s.Shards {
+		from, to := float64(n)/float64(s.Shards), float64(n+1)/float64(s.Shards)
 		listed = append(listed, fleet.Listed{ID: shardID(n), From: from, To: to})
 	}
 	return listed
 }
 
 // table is what the lease table says after that many seconds.
-func (s scene) table(second int) lease.Fleet {
+func (s Scene) table(second int) lease.Fleet {
 	var f lease.Fleet
 	figures := map[string][]fleet.Figures{}
-	for n := range s.shards {
+	for n := range s.Shards {
 		owner := s.owner(n)
 		f.Shards = append(f.Shards, lease.Row{ShardID: shardID(n), Owner: owner, Counter: 17, Checkpoint: "4959"})
 		figures[owner] = append(figures[owner], s.figures(n, second))
 	}
-	for w := range s.workers {
+	for w := range s.Workers {
 		name := s.owner(w)
 		report := fleet.NewReport("v1.2.0", time.Now().Add(-time.Duration(w+1)*time.Hour), time.Now(), figures[name])
 		f.Workers = append(f.Workers, lease.WorkerRow{ID: name, Name: name, Heartbeat: uint64(second / 4), Duration: 10 * time.Second,
@@ -53,23 +54,23 @@ func (s scene) table(second int) lease.Fleet {
 	return f
 }
 
-func (s scene) figures(n, second int) fleet.Figures {
+func (s Scene) figures(n, second int) fleet.Figures {
 	stored := (second + 7*n) % 60
 	f := fleet.Figures{Shard: shardID(n), State: fleet.Reading, Rate: 40 + 10*math.Sin(float64(second)/30+float64(n)) + float64(n%7),
 		Behind: 400 * time.Millisecond, Oldest: time.Duration(stored) * time.Second, Newest: time.Now().Add(-time.Duration(stored) * time.Second)}
 	if n%97 == 40 {
 		f.State, f.Rate, f.Behind, f.Oldest = fleet.CatchingUp, 180, time.Duration(48+n)*time.Second, time.Duration(55+n)*time.Second
 	}
-	if s.blocked != nil && s.blocked(n) && second > 150 {
+	if s.Blocked != nil && s.Blocked(n) && second > 150 {
 		f.State, f.Reason, f.Rate = fleet.Blocked, stall.S3Denied, 0
 		f.Behind, f.Oldest = time.Duration(second-140)*time.Second, time.Duration(second-100)*time.Second
 	}
 	return f
 }
 
-func (s scene) own(second int) fleet.Own {
+func (s Scene) own(second int) fleet.Own {
 	own := fleet.Own{Listed: s.listed(), Left: 24 * time.Hour}
-	for n := 0; n < s.shards; n += s.workers {
+	for n := 0; n < s.Shards; n += s.Workers {
 		f := s.figures(n, second)
 		o := fleet.OwnShard{ID: f.Shard, Records: uint64(second * 45), Behind: f.Behind, Oldest: f.Oldest}
 		if f.State == fleet.Blocked {
@@ -85,13 +86,13 @@ type table func() (lease.Fleet, error)
 
 func (t table) Fleet(context.Context) (lease.Fleet, error) { return t() }
 
-// view lets five minutes pass, in which somebody looks.
-func (s scene) view(t *testing.T) (v fleet.View) {
+// View lets five minutes pass, in which somebody looks.
+func (s Scene) View(t *testing.T) (v fleet.View) {
 	synctest.Test(t, func(t *testing.T) {
 		l := fleet.New(fleet.Config{Application: "callevents-consumer", Stream: "AForB_callevents", Worker: s.owner(0), Version: "v1.2.0", Started: time.Now()})
 		second := 0
 		l.Watch(table(func() (lease.Fleet, error) {
-			if s.broken && second > 280 {
+			if s.Broken && second > 280 {
 				return lease.Fleet{}, errors.New("ProvisionedThroughputExceededException")
 			}
 			return s.table(second), nil
