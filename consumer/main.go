@@ -1,6 +1,6 @@
 // Command consumer reads a Kinesis stream together with any number of its kind and warehouses the transformed
 // records in S3, each record in exactly one object. "consumer verify" checks a warehouse, "consumer redrive" puts dead
-// letters back into the stream, "consumer forget-location" gives a former location up.
+// letters back into the stream, "consumer shards" shows how the shards are, "consumer forget-location" gives a former location up.
 package main
 
 import (
@@ -36,12 +36,14 @@ func dispatch(ctx context.Context, args []string) int {
 			"them was mended. At least once: stopped in the middle, go on with --after.", args[1:])
 	case "verify":
 		return verify(ctx, args[1:], os.Stdout, os.Stderr)
+	case "shards":
+		return shards(ctx, args[1:], os.Stdout, os.Stderr)
 	case "forget-location":
 		return forgetLocation(ctx, args[1:], os.Stdout, os.Stderr)
 	}
 	return start(ctx, &Config{}, "consumer", "Reads a Kinesis stream and warehouses the transformed records in S3, each in "+
 		"exactly one object. AWS region, credentials and endpoints come from the usual AWS environment. "+
-		"\"consumer verify\" checks what is in the warehouse, \"consumer redrive\" puts dead letters back into the stream.", args)
+		"\"consumer verify\" checks what is in the warehouse, \"consumer redrive\" puts dead letters back into the stream, \"consumer shards\" shows how the shards are.", args)
 }
 
 // command is what start runs: its fields are the flags.

@@ -55,7 +55,7 @@ func (l *Lookout) shard(listed Listed, isListed, finished map[string]bool, now t
 	s := Shard{ID: listed.ID, Name: ShortName(listed.ID), From: listed.From, To: listed.To, HashKeys: listed.HashKeys, Closed: listed.Closed,
 		Parents: listed.Parents, State: Untold, Slot: -1, Counter: row.Counter, Position: row.Checkpoint}
 	if c := l.curves[s.ID]; c != nil {
-		s.Curve = c.points(l.bucket(now))
+		s.Curve = c.Points(now)
 	}
 	if own, ok := l.reads[s.ID]; ok {
 		s.Owner, s.Slot, s.Counter, s.Position = l.cfg.Worker, l.slotOf(l.cfg.Worker), own.Counter, own.Position
@@ -126,7 +126,7 @@ func (l *Lookout) slotOf(name string) int {
 func (l *Lookout) workers(shards []Shard, now time.Time) []Worker {
 	all := []Worker{}
 	for _, w := range l.seen.workers {
-		all = append(all, w.view(now, w.row.Name == l.cfg.Worker))
+		all = append(all, w.view(now, l.isMe(w.row.Name)))
 	}
 	if me := l.cfg.Worker; me != "" && !slices.ContainsFunc(all, func(w Worker) bool { return w.Me }) {
 		all = append(all, Worker{Name: me, Me: true, Slot: l.slotOf(me)})

@@ -68,7 +68,7 @@ func goesOn(id string) string {
 
 // noteReshard notes shards that are new in the listing, by their parents.
 func (l *Lookout) noteReshard(before, now []Listed, at time.Time) {
-	if before == nil {
+	if len(before) == 0 || len(now) == 0 || &before[0] == &now[0] { // no new listing
 		return
 	}
 	known := make(map[string]bool, len(before))
@@ -102,14 +102,14 @@ func (l *Lookout) noteMoves(before, now seen) {
 	}
 	for _, id := range slices.Sorted(maps.Keys(now.workers)) {
 		w, was := now.workers[id], before.workers[id]
-		if was == nil && w.row.Name != l.cfg.Worker {
+		if was == nil && !l.isMe(w.row.Name) {
 			add(Joined, "%s joined", w.row.Name)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(before.workers)) {
 		w := before.workers[id]
 		switch {
-		case now.workers[id] != nil || w.row.Name == l.cfg.Worker:
+		case now.workers[id] != nil || l.isMe(w.row.Name):
 		case w.silent(now.at):
 			add(Left, "%s is gone; it was silent for %s", w.row.Name, units.Ago(now.at.Sub(w.beat)))
 		default:
@@ -117,12 +117,14 @@ func (l *Lookout) noteMoves(before, now seen) {
 		}
 	}
 	for _, m := range moves(before, now) {
-		if m.from != l.cfg.Worker && m.to != l.cfg.Worker {
+		if !l.isMe(m.from) && !l.isMe(m.to) {
 			add(Moved, "%s went from %s to %s", names(m.shards), cmp.Or(m.from, "nobody"), cmp.Or(m.to, "nobody"))
 		}
 	}
 	l.noteOthersStandstills(before, now, add)
 }
+
+func (l *Lookout) isMe(worker string) bool { return worker != "" && worker == l.cfg.Worker }
 
 // move is what went from one worker to another, by their names.
 type move struct {

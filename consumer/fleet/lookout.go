@@ -2,12 +2,14 @@ package fleet
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/stall"
+	"example.com/callevents/shared/series"
 	"example.com/callevents/shared/wait"
 )
 
@@ -51,14 +53,13 @@ type Standstill struct {
 type Lookout struct {
 	cfg   Config
 	table *tableReader
-	began time.Time
 
 	mu      sync.Mutex // guards what follows
 	own     Own
-	reads   map[string]OwnShard // own shards, as of the last sample
-	figures map[string]Figures  // of the same
-	meters  map[string]*meter   // of own shards
-	curves  map[string]*curve
+	reads   map[string]OwnShard      // own shards, as of the last sample
+	figures map[string]Figures       // of the same
+	meters  map[string]*series.Meter // of own shards
+	curves  map[string]*series.Curve
 	stored  map[string]time.Time // newest object of a shard that this instance stored
 	stands  map[string]Standstill
 	objects []Object
@@ -68,15 +69,15 @@ type Lookout struct {
 
 // New returns a lookout over no table yet.
 func New(cfg Config) *Lookout {
-	return &Lookout{cfg: cfg, table: &tableReader{}, began: time.Now(), figures: map[string]Figures{}, meters: map[string]*meter{},
-		curves: map[string]*curve{}, stored: map[string]time.Time{}, stands: map[string]Standstill{}, seen: newSeen()}
+	return &Lookout{cfg: cfg, table: &tableReader{}, figures: map[string]Figures{}, meters: map[string]*series.Meter{},
+		curves: map[string]*series.Curve{}, stored: map[string]time.Time{}, stands: map[string]Standstill{}, seen: newSeen()}
 }
 
 // Run samples what this instance knows each two seconds, until ctx ends.
 func (l *Lookout) Run(ctx context.Context, own func() Own) {
 	for {
 		l.Sample(own())
-		if wait.For(ctx, sampleEvery) != nil {
+		if wait.For(ctx, series.SampleEvery) != nil {
 			return
 		}
 	}
@@ -90,14 +91,14 @@ func (l *Lookout) Sample(own Own) {
 	l.noteReshard(l.own.Listed, own.Listed, now)
 	l.own = own
 	reads := make(map[string]OwnShard, len(own.Shards))
-	figures, meters := make(map[string]Figures, len(own.Shards)), make(map[string]*meter, len(own.Shards))
+	figures, meters := make(map[string]Figures, len(own.Shards)), make(map[string]*series.Meter, len(own.Shards))
 	for _, s := range own.Shards {
 		m := l.meters[s.ID]
 		if m == nil {
-			m = &meter{}
+			m = &series.Meter{}
 		}
 		meters[s.ID] = m
-		f := Figures{Shard: s.ID, State: Reading, Rate: m.rate(now, s.Records), Behind: s.Behind, Oldest: s.Oldest, Newest: l.stored[s.ID]}
+		f := Figures{Shard: s.ID, State: Reading, Rate: m.Rate(now, s.Records), Behind: s.Behind, Oldest: s.Oldest, Newest: l.stored[s.ID]}
 		switch {
 		case s.Blocked != nil:
 			f.State, f.Reason = Blocked, s.Blocked.Reason
@@ -105,10 +106,24 @@ func (l *Lookout) Sample(own Own) {
 			f.State = CatchingUp
 		}
 		reads[s.ID], figures[s.ID] = s, f
-		l.curve(s.ID).set(l.bucket(now), f.Rate)
+		l.curve(s.ID).Set(now, f.Rate)
 	}
 	l.reads, l.figures, l.meters = reads, figures, meters
 	l.noteStandstills(own, now)
+	l.forget()
+}
+
+// forget drops what is remembered of shards that the stream does not list any more.
+func (l *Lookout) forget() {
+	if len(l.curves) <= 2*len(l.own.Listed) || l.own.Listed == nil {
+		return
+	}
+	listed := make(map[string]bool, len(l.own.Listed))
+	for _, s := range l.own.Listed {
+		listed[s.ID] = true
+	}
+	maps.DeleteFunc(l.curves, func(id string, _ *series.Curve) bool { return !listed[id] })
+	maps.DeleteFunc(l.stored, func(id string, _ time.Time) bool { return !listed[id] })
 }
 
 // Report is what this instance's row is to say. It does not block: it is made of the last sample.
@@ -150,12 +165,10 @@ func (l *Lookout) View(ctx context.Context) View {
 // Watch gives the lookout its table.
 func (l *Lookout) Watch(table Table) { l.table.set(table) }
 
-func (l *Lookout) bucket(now time.Time) int64 { return int64(now.Sub(l.began) / bucketSpan) }
-
-func (l *Lookout) curve(shardID string) *curve {
+func (l *Lookout) curve(shardID string) *series.Curve {
 	c := l.curves[shardID]
 	if c == nil {
-		c = newCurve()
+		c = series.NewCurve()
 		l.curves[shardID] = c
 	}
 	return c

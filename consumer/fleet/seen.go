@@ -50,7 +50,7 @@ func (l *Lookout) takeIn(look look) {
 	for _, w := range l.seen.workers {
 		for id, f := range w.shards {
 			if l.figures[id].Shard == "" {
-				l.curve(id).set(l.bucket(look.at), f.Rate)
+				l.curve(id).Set(look.at, f.Rate)
 			}
 		}
 	}

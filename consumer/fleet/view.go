@@ -32,15 +32,14 @@ type View struct {
 	ToDo        []ToDo      `json:"to_do"`
 	Shards      []Shard     `json:"shards"` // those not read to their end, by hash key
 	Workers     []Worker    `json:"workers"`
-	Events      []Event     `json:"events"`               // newest first
-	Objects     []Object    `json:"objects"`              // newest first, of this worker alone
-	DeadLetters []Rejection `json:"dead_letters"`         // of this worker alone, since it began
-	StoredIn    string      `json:"stored_in,omitempty"`  // where objects go
-	Versions    []string    `json:"versions"`             // that workers run
-	Retention   Seconds     `json:"retention,omitempty"`  // of the stream
-	ThisVersion string      `json:"version,omitempty"`    // of this program
-	Starting    string      `json:"starting,omitempty"`   // what the start waits for
-	OnlyTable   bool        `json:"only_table,omitempty"` // no instance: the table and the stream alone were read
+	Events      []Event     `json:"events"`              // newest first
+	Objects     []Object    `json:"objects"`             // newest first, of this worker alone
+	DeadLetters []Rejection `json:"dead_letters"`        // of this worker alone, since it began
+	StoredIn    string      `json:"stored_in,omitempty"` // where objects go
+	Versions    []string    `json:"versions"`            // that workers run
+	Retention   Seconds     `json:"retention,omitempty"` // of the stream
+	ThisVersion string      `json:"version,omitempty"`   // of this program
+	Starting    string      `json:"starting,omitempty"`  // what the start waits for
 }
 
 // Level says how urgent it is.

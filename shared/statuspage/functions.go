@@ -12,7 +12,7 @@ import (
 )
 
 func functions() template.FuncMap {
-	return template.FuncMap{"ago": units.Ago, "clock": clock, "moment": moment, "count": Count, "rate": Rate, "percent": percent, "colour": Colour}
+	return template.FuncMap{"ago": units.Ago, "units": func(s float64) string { return units.Ago(time.Duration(s * float64(time.Second))) }, "clock": clock, "moment": moment, "count": Count, "rate": Rate, "percent": percent, "colour": Colour}
 }
 
 // clock is a time of today, moment one of any day.

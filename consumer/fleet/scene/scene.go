@@ -48,7 +48,7 @@ func (s Scene) table(second int) lease.Fleet {
 	for w := range s.Workers {
 		name := s.owner(w)
 		report := fleet.NewReport("v1.2.0", time.Now().Add(-time.Duration(w+1)*time.Hour), time.Now(), figures[name])
-		f.Workers = append(f.Workers, lease.WorkerRow{ID: name, Name: name, Heartbeat: uint64(second / 4), Duration: 10 * time.Second,
+		f.Workers = append(f.Workers, lease.WorkerRow{ID: name, Name: name, Heartbeat: uint64(second / 5), Duration: 10 * time.Second,
 			Report: report.Encode(lease.ReportBytes)})
 	}
 	return f
@@ -68,8 +68,8 @@ func (s Scene) figures(n, second int) fleet.Figures {
 	return f
 }
 
-func (s Scene) own(second int) fleet.Own {
-	own := fleet.Own{Listed: s.listed(), Left: 24 * time.Hour}
+func (s Scene) own(second int, listed []fleet.Listed) fleet.Own {
+	own := fleet.Own{Listed: listed, Left: 24 * time.Hour}
 	for n := 0; n < s.Shards; n += s.Workers {
 		f := s.figures(n, second)
 		o := fleet.OwnShard{ID: f.Shard, Records: uint64(second * 45), Behind: f.Behind, Oldest: f.Oldest}
@@ -90,20 +90,20 @@ func (t table) Fleet(context.Context) (lease.Fleet, error) { return t() }
 func (s Scene) View(t *testing.T) (v fleet.View) {
 	synctest.Test(t, func(t *testing.T) {
 		l := fleet.New(fleet.Config{Application: "callevents-consumer", Stream: "AForB_callevents", Worker: s.owner(0), Version: "v1.2.0", Started: time.Now()})
-		second := 0
+		second, listed := 0, s.listed()
 		l.Watch(table(func() (lease.Fleet, error) {
 			if s.Broken && second > 280 {
 				return lease.Fleet{}, errors.New("ProvisionedThroughputExceededException")
 			}
 			return s.table(second), nil
 		}))
-		for ; second < 300; second += 2 {
-			l.Sample(s.own(second))
+		for ; second < 300; second += 5 {
+			l.Sample(s.own(second, listed))
 			if second%50 == 0 {
 				l.Stored(fleet.Object{Key: "mandir-event-records/dt=2026-11-26/" + shardID(0) + "-after-49590338271490256608559692538361571095921575989136588898.ndjson.gz", Shard: shardID(0), Records: 2418, Bytes: 104_377})
 			}
 			l.View(t.Context())
-			time.Sleep(2 * time.Second)
+			time.Sleep(5 * time.Second)
 		}
 		v = l.View(t.Context())
 	})
