@@ -5,6 +5,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/fleet"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/streams"
@@ -20,3 +21,8 @@ func WatchDistribution(ctx context.Context, client describer, log *logrus.Entry)
 	d := newDistribution(client, "stream", false, log)
 	return d.itself.Load, beside(ctx, d.run)
 }
+
+// LeaseEvents are the log lines that the status page lists, and NewEventHook what hands them on.
+var LeaseEvents = leaseEvents
+
+func NewEventHook(note func(fleet.Kind, string)) logrus.Hook { return eventHook{note} }

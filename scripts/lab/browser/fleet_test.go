@@ -3,7 +3,6 @@ package browser_test
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
@@ -13,15 +12,15 @@ import (
 	"example.com/callevents/shared/testenv/servers"
 )
 
-// fleet is three consumers and a producer on local servers.
-type fleet struct {
+// programs are three consumers and a producer on local servers.
+type programs struct {
 	*testing.T
 	stream, app, bucket string
 	s3                  *faults.Proxy // of the consumer c alone
 }
 
-func newFleet(t *testing.T) *fleet {
-	f := &fleet{T: t, stream: testenv.Stream(t, 4), app: testenv.Name(t, "app"), bucket: testenv.Bucket(t)}
+func newPrograms(t *testing.T) *programs {
+	f := &programs{T: t, stream: testenv.Stream(t, 4), app: testenv.Name(t, "app"), bucket: testenv.Bucket(t)}
 	var err error
 	if f.s3, err = faults.Listen(testenv.S3(t)); err != nil {
 		t.Fatal(err)
@@ -30,7 +29,7 @@ func newFleet(t *testing.T) *fleet {
 	return f
 }
 
-func (f *fleet) start(name, program string, env []string, args ...string) *children.Child {
+func (f *programs) start(name, program string, env []string, args ...string) *children.Child {
 	f.Helper()
 	child, err := children.StartProgram(&children.Lines{Each: lines(f.T, name)}, env, testenv.Build(f, program), args...)
 	if err != nil {
@@ -41,7 +40,7 @@ func (f *fleet) start(name, program string, env []string, args ...string) *child
 }
 
 // consumer starts a consumer and returns the address of its page.
-func (f *fleet) consumer(name, s3 string) (*children.Child, string) {
+func (f *programs) consumer(name, s3 string) (*children.Child, string) {
 	f.Helper()
 	address := servers.FreeAddr()
 	env := servers.Endpoints{Kinesis: testenv.Kinesis(f), DynamoDB: testenv.DynamoDB(f), S3: s3}.Environ()
@@ -50,7 +49,7 @@ func (f *fleet) consumer(name, s3 string) (*children.Child, string) {
 }
 
 // producer starts a producer that goes on for longer than the test.
-func (f *fleet) producer() (address string) {
+func (f *programs) producer() (address string) {
 	f.Helper()
 	address = servers.FreeAddr()
 	f.start("producer", "./producer", testenv.Env(f), "--stream", f.stream, "--rate", "200", "--spill", filepath.Join(f.TempDir(), "spill"), "--http", address)
@@ -61,7 +60,7 @@ func (f *fleet) producer() (address string) {
 // being loaded again. It says nothing on the console. Seen to fail with a page that shows one instance.
 func TestTheFleetOnThePageOfOneInstance(t *testing.T) {
 	chromium(t)
-	f := newFleet(t)
+	f := newPrograms(t)
 	produced := f.producer()
 	a, _ := f.consumer("a", testenv.S3(t))
 	_, page := f.consumer("b", testenv.S3(t))
@@ -75,7 +74,7 @@ func TestTheFleetOnThePageOfOneInstance(t *testing.T) {
 	if os.Getenv("CALLEVENTS_SCREENSHOTS") != "" {
 		time.Sleep(90 * time.Second) // for curves worth a picture
 	}
-	b.shoot("status-light.png", screen{width: 1180, height: 900})
+	b.shoot("status-light.png", screen{width: 1180, height: 800})
 
 	denied := f.s3.Add(faults.Rule{Operation: "PUT", Fault: faults.XMLError(403, "AccessDenied")})
 	a.Kill()
@@ -89,7 +88,7 @@ func TestTheFleetOnThePageOfOneInstance(t *testing.T) {
 	if !b.is(`document.getElementById("row-shardId-000000000000").mark == "kept" && document.title.includes("of 4 shards moving")`) {
 		t.Error("the page was not refreshed in place")
 	}
-	b.shoot("status-dark.png", screen{width: 1180, height: 1060, dark: true})
+	b.shoot("status-dark.png", screen{width: 1180, height: 760, dark: true})
 	b.shoot("status-phone.png", screen{width: 390, height: 1100})
 	denied.Remove()
 	b.await("all goes on", says("4 of 4 shards are moving"))
@@ -101,5 +100,5 @@ func TestTheFleetOnThePageOfOneInstance(t *testing.T) {
 
 func answers(url string) bool {
 	code, _ := get(url)
-	return slices.Contains([]int{200}, code)
+	return code == 200
 }
