@@ -14,7 +14,7 @@ import (
 func (l *Lookout) build(look look, now time.Time) View {
 	v := View{Format: 1, At: now.UTC(), Application: l.cfg.Application, Stream: l.cfg.Stream, Worker: l.cfg.Worker,
 		ThisVersion: l.cfg.Version, Retention: Seconds(l.own.Left), Shards: []Shard{}, Workers: []Worker{},
-		Events: slices.Clone(l.events), Objects: slices.Clone(l.objects), DeadLetters: []Rejection{}, ToDo: []ToDo{}, Versions: []string{}}
+		Events: append([]Event{}, l.events...), Objects: append([]Object{}, l.objects...), DeadLetters: []Rejection{}, ToDo: []ToDo{}, Versions: []string{}}
 	if !l.cfg.Started.IsZero() {
 		v.Since = stamp(l.cfg.Started)
 	}
@@ -96,7 +96,7 @@ func (l *Lookout) shard(listed Listed, isListed, finished map[string]bool, now t
 // tell fills in figures that are that old.
 func (s *Shard) tell(f Figures, age time.Duration) {
 	s.Told, s.State, s.Reason, s.Rate, s.Age = true, f.State, f.Reason, f.Rate, Seconds(age)
-	if s.Behind = Seconds(f.Behind); f.Behind > catchingUpFrom || f.State == Blocked {
+	if s.Behind = Seconds(f.Behind); f.Behind > catchingUpFrom || f.State == Blocked || f.State == Stalled {
 		s.Behind += Seconds(age)
 	}
 	if f.Oldest > 0 {

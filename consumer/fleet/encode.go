@@ -157,7 +157,7 @@ func decodeGroup(group string, written time.Time) (shards []Figures) {
 		return nil
 	}
 	state, reason := State(words[0]), stall.Reason("")
-	if !slices.Contains([]State{Reading, CatchingUp, Waiting}, state) {
+	if !slices.Contains([]State{Reading, CatchingUp, Stalled}, state) {
 		state, reason = Blocked, stall.Reason(plain(words[0])) // also one that a later version knows
 	}
 	for _, word := range words[1:] {

@@ -102,6 +102,8 @@ func (l *Lookout) Sample(own Own) {
 		switch {
 		case s.Blocked != nil:
 			f.State, f.Reason = Blocked, s.Blocked.Reason
+		case s.Behind >= catchingUpFrom && f.Rate == 0 && m.Full():
+			f.State = Stalled
 		case s.Behind >= catchingUpFrom:
 			f.State = CatchingUp
 		}

@@ -15,13 +15,15 @@ type State string
 const (
 	Reading    State = "reading"
 	CatchingUp State = "catching_up"
+	Stalled    State = "stalled" // it has read nothing for a while, and is not at the tip; blocked if that lasts
 	Waiting    State = "waiting" // for its parents
 	Free       State = "free"    // nobody reads it
 	Blocked    State = "blocked" // it stands still, for a reason
 	Untold     State = "untold"
 )
 
-// catchingUpFrom is how far behind the tip a shard is at the least to be catching up. A reader at the tip asks each second.
+// catchingUpFrom is how far behind the tip a shard is at the least to be catching up, or stalled. A reader at the tip asks each
+// second.
 const catchingUpFrom = 15 * time.Second
 
 // Report is what a worker's row says of its shards. It is bounded, so it may not name all of them.
@@ -39,7 +41,7 @@ type Report struct {
 // Figures are how one shard is.
 type Figures struct {
 	Shard  string
-	State  State         // Reading, CatchingUp, Waiting or Blocked
+	State  State         // Reading, CatchingUp, Stalled or Blocked
 	Reason stall.Reason  // of a blocked one
 	Rate   float64       // records a second
 	Behind time.Duration // of the shard's tip
@@ -66,5 +68,5 @@ func worse(a, b Figures) int {
 
 // severity is higher for what a person should see first.
 func (s State) severity() int {
-	return slices.Index([]State{Reading, CatchingUp, Waiting, Untold, Free, Blocked}, s)
+	return slices.Index([]State{Reading, CatchingUp, Waiting, Untold, Stalled, Free, Blocked}, s)
 }

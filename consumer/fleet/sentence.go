@@ -34,6 +34,9 @@ func (v *View) say() {
 		}
 		add(Bad, "%s: %s.", who, d.Words)
 	}
+	if n := t.States[Stalled]; n > 0 {
+		add(Warn, "%d %s read nothing for a while.", n, verb(n, "has", "have"))
+	}
 	if n := t.Silent; n > 0 {
 		add(Warn, "%d %s silent.", n, verb(n, "worker is", "workers are"))
 	}

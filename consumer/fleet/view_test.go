@@ -76,16 +76,20 @@ func TestTheViewTellsHowEachShardIs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rows table
 		listed := []fleet.Listed{{ID: shard(0), To: 0.2}, {ID: shard(1), From: 0.2, To: 0.4, Closed: true}, {ID: shard(5), From: 0.2, To: 0.3, Parents: []string{shard(1)}},
-			{ID: shard(6), From: 0.3, To: 0.4, Parents: []string{shard(1)}}, {ID: shard(2), From: 0.4, To: 0.6}, {ID: shard(3), From: 0.6, To: 0.8}, {ID: shard(4), From: 0.8, To: 1},
+			{ID: shard(6), From: 0.3, To: 0.4, Parents: []string{shard(1)}}, {ID: shard(2), From: 0.4, To: 0.6}, {ID: shard(3), From: 0.6, To: 0.8}, {ID: shard(4), From: 0.8, To: 0.9}, {ID: shard(7), From: 0.9, To: 1},
 			{ID: shard(9), From: 0.8, To: 1, Closed: true}}
-		rows.beat("b", fleet.Figures{Shard: shard(1), State: fleet.Reading, Rate: 96, Oldest: 51 * time.Second},
-			fleet.Figures{Shard: shard(2), State: fleet.Blocked, Reason: stall.S3Denied, Behind: 312 * time.Second, Oldest: 371 * time.Second})
 		rows.own("id-b", shard(1), shard(2))
 		rows.own("stock", shard(3)) // a worker without a row
 		rows.own("", shard(4))
 		rows.Shards = append(rows.Shards, lease.Row{ShardID: shard(9), Owner: "", Checkpoint: lease.ShardEnd, Counter: 9})
 		l := lookout(&rows, "me")
-		l.Sample(fleet.Own{Listed: listed, Left: 24 * time.Hour, Shards: []fleet.OwnShard{{ID: shard(0), Behind: time.Minute, Oldest: 20 * time.Second}}})
+		for n := range uint64(6) {
+			l.Sample(fleet.Own{Listed: listed, Left: 24 * time.Hour, Shards: []fleet.OwnShard{
+				{ID: shard(0), Records: 100 * n, Behind: time.Minute, Oldest: 20 * time.Second}, {ID: shard(7), Behind: time.Minute}}})
+			time.Sleep(2 * time.Second)
+		}
+		rows.beat("b", fleet.Figures{Shard: shard(1), State: fleet.Reading, Rate: 96, Oldest: 51 * time.Second},
+			fleet.Figures{Shard: shard(2), State: fleet.Blocked, Reason: stall.S3Denied, Behind: 312 * time.Second, Oldest: 371 * time.Second})
 		v := l.View(t.Context())
 		for id, want := range map[string]struct {
 			state fleet.State
@@ -94,22 +98,22 @@ func TestTheViewTellsHowEachShardIs(t *testing.T) {
 		}{
 			shard(0): {fleet.CatchingUp, "me", ""}, shard(1): {fleet.Reading, "b", "closed, is read to its end"},
 			shard(5): {fleet.Waiting, "", "waits for its parent 0001"}, shard(6): {fleet.Waiting, "", "waits for its parent 0001"},
-			shard(2): {fleet.Blocked, "b", "S3 denies access"}, shard(3): {fleet.Untold, "stock", "its worker does not say how it is"}, shard(4): {fleet.Free, "", ""},
+			shard(2): {fleet.Blocked, "b", "S3 denies access"}, shard(3): {fleet.Untold, "stock", "its worker does not say how it is"}, shard(4): {fleet.Free, "", ""}, shard(7): {fleet.Stalled, "me", ""},
 		} {
 			if s := find(t, v, id); s.State != want.state || s.Owner != want.owner || s.Note != want.note {
 				t.Errorf("%s is %s of %q (%q), want %+v", id, s.State, s.Owner, s.Note, want)
 			}
 		}
-		want := "2 of 7 shards are moving. 0002 stands still: S3 denies access. 1 has no reader. 2 wait for a parent. 1 is catching up. " +
+		want := "2 of 8 shards are moving. 0002 stands still: S3 denies access. 1 has read nothing for a while. 1 has no reader. 2 wait for a parent. 1 is catching up. " +
 			"Of 1 nothing is told. The oldest record not yet in S3 is 6 min 11 s old."
 		if v.Text != want || v.Level != fleet.Bad || !strings.HasPrefix(want, v.Spoken) || strings.Contains(v.Spoken, "6 min") {
 			t.Errorf("%s: %q, spoken %q, want %q", v.Level, v.Text, v.Spoken, want)
 		}
-		if len(v.Shards) != 7 || len(v.ToDo) != 1 || v.ToDo[0].Advice != stall.S3Denied.Advice() || v.Totals.Workers != 3 || *v.Totals.Headroom != fleet.Seconds(24*time.Hour-371*time.Second) {
+		if len(v.Shards) != 8 || len(v.ToDo) != 1 || v.ToDo[0].Advice != stall.S3Denied.Advice() || v.Totals.Workers != 3 || *v.Totals.Headroom != fleet.Seconds(24*time.Hour-371*time.Second) {
 			t.Errorf("%+v, %+v", v.ToDo, v.Totals)
 		}
 		encoded, err := json.Marshal(v)
-		if err != nil || !strings.Contains(string(encoded), `"oldest":371,"headroom":86029`) {
+		if err != nil || !strings.Contains(string(encoded), `"oldest":371,"headroom":86029`) || strings.Contains(string(encoded), "null") {
 			t.Errorf("%s, %v", encoded, err)
 		}
 	})

@@ -56,7 +56,7 @@ func drawHeat(shards []fleet.Shard) *heat {
 	return h
 }
 
-var heatClasses = []string{"h0", "h1", "h2", "h3", "h4", "hwaiting", "huntold", "hfree", "hblocked"}
+var heatClasses = []string{"h0", "h1", "h2", "h3", "h4", "hwaiting", "hstalled", "huntold", "hfree", "hblocked"}
 
 // heatClass is how hot a shard is: by its state, or by the age of the oldest record that it has not stored or not read.
 func heatClass(s fleet.Shard) string {
@@ -78,7 +78,7 @@ var heatFrom = []time.Duration{75 * time.Second, 3 * time.Minute, 10 * time.Minu
 // Legend explains the colours that are there.
 func (h *heat) Legend() (entries []heatPath) {
 	texts := map[string]string{"h0": "below 75 s", "h1": "75 s to 3 min", "h2": "3 to 10 min", "h3": "10 min to 1 h", "h4": "over 1 h",
-		"hwaiting": "waits for a parent", "huntold": "not told", "hfree": "no reader", "hblocked": "stands still"}
+		"hwaiting": "waits for a parent", "hstalled": "no progress", "huntold": "not told", "hfree": "no reader", "hblocked": "stands still"}
 	for _, p := range h.Paths {
 		entries = append(entries, heatPath{p.Class, texts[p.Class]})
 	}

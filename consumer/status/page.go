@@ -108,7 +108,7 @@ func highest(shards []fleet.Shard) float64 {
 }
 
 var words = map[fleet.State]string{
-	fleet.Reading: "reading", fleet.CatchingUp: "catching up", fleet.Waiting: "waits", fleet.Free: "no reader",
+	fleet.Reading: "reading", fleet.CatchingUp: "catching up", fleet.Waiting: "waits", fleet.Stalled: "no progress", fleet.Free: "no reader",
 	fleet.Blocked: "stands still", fleet.Untold: "not told",
 }
 

@@ -19,14 +19,16 @@ const shardsShown = 32
 // page is what page.html is filled from.
 type page struct {
 	View
-	Drawn statuspage.Curve
-	Width int
-	Rows  []ShardPut
-	More  int
+	Drawn   statuspage.Curve
+	Width   int
+	Highest float64
+	Rows    []ShardPut
+	More    int
 }
 
 func newPage(v View) page {
-	p := page{View: v, Drawn: statuspage.Draw(v.Curve, statuspage.Highest(v.Curve)), Width: statuspage.Width(v.Curve), Rows: v.Shards}
+	highest := statuspage.Highest(v.Curve)
+	p := page{View: v, Drawn: statuspage.Draw(v.Curve, highest), Highest: highest, Width: statuspage.Width(v.Curve), Rows: v.Shards}
 	if n := len(v.Shards); n > shardsShown {
 		p.Rows = slices.Clone(v.Shards)
 		slices.SortStableFunc(p.Rows, func(a, b ShardPut) int { return int(b.Records) - int(a.Records) })

@@ -62,6 +62,9 @@ type Meter struct {
 	total []uint64
 }
 
+// Full reports whether the counter was sampled for as long as a rate is over.
+func (m *Meter) Full() bool { return len(m.at) > rateOver }
+
 // Rate notes the counter and returns how fast it grows. A counter that went back starts anew.
 func (m *Meter) Rate(now time.Time, total uint64) float64 {
 	if n := len(m.total); n > 0 && total < m.total[n-1] {

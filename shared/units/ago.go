@@ -9,7 +9,7 @@ import (
 func Ago(d time.Duration) string {
 	s := int64(d.Round(time.Second) / time.Second)
 	switch {
-	case d < 0:
+	case d < 50*time.Millisecond:
 		return "0 s"
 	case s < 10:
 		return fmt.Sprintf("%.1f s", d.Seconds())
