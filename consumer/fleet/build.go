@@ -58,7 +58,8 @@ func (l *Lookout) shard(listed Listed, isListed, finished map[string]bool, now t
 		s.Curve = c.Points(now)
 	}
 	if own, ok := l.reads[s.ID]; ok {
-		s.Owner, s.Slot, s.Counter, s.Position = l.cfg.Worker, l.slotOf(l.cfg.Worker), own.Counter, own.Position
+		me := l.seen.named(l.cfg.Worker)
+		s.Owner, s.OwnerID, s.Slot, s.Counter, s.Position = l.cfg.Worker, me.row.ID, me.slot, own.Counter, own.Position
 		s.tell(l.figures[s.ID], 0)
 		return s
 	}
@@ -71,12 +72,12 @@ func (l *Lookout) shard(listed Listed, isListed, finished map[string]bool, now t
 		s.State = Free
 		for _, parent := range listed.Parents {
 			if isListed[parent] && !finished[parent] {
-				s.State, s.Note = Waiting, "waits for its parent "+ShortName(parent)
+				s.State, s.Note = Waiting, "its parent "+ShortName(parent)+" is not read to its end"
 			}
 		}
 		return s
 	}
-	s.Owner, s.Slot = owner.row.Name, owner.slot
+	s.Owner, s.OwnerID, s.Slot = owner.row.Name, owner.row.ID, owner.slot
 	f, named := owner.shards[s.ID]
 	switch {
 	case owner.silent(now):
@@ -113,28 +114,19 @@ func (s *Shard) tell(f Figures, age time.Duration) {
 	}
 }
 
-func (l *Lookout) slotOf(name string) int {
-	for _, w := range l.seen.workers {
-		if w.row.Name == name {
-			return w.slot
-		}
-	}
-	return 0
-}
-
 // workers are those that the table shows, and this one; by name.
 func (l *Lookout) workers(shards []Shard, now time.Time) []Worker {
-	all := []Worker{}
+	all, me := []Worker{}, l.seen.named(l.cfg.Worker)
 	for _, w := range l.seen.workers {
-		all = append(all, w.view(now, l.isMe(w.row.Name)))
+		all = append(all, w.view(now, w == me && l.isMe(w.row.Name)))
 	}
-	if me := l.cfg.Worker; me != "" && !slices.ContainsFunc(all, func(w Worker) bool { return w.Me }) {
-		all = append(all, Worker{Name: me, Me: true, Slot: l.slotOf(me)})
+	if l.cfg.Worker != "" && me.row.ID == "" { // not in the table yet, or not any more
+		all = append(all, Worker{Name: l.cfg.Worker, Me: true})
 	}
 	at := make(map[string]*Worker, len(all))
-	slices.SortFunc(all, func(a, b Worker) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b Worker) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
 	for i := range all {
-		at[all[i].Name] = &all[i]
+		at[all[i].ID] = &all[i]
 		if all[i].Me { // exactly
 			all[i].Since, all[i].Version, all[i].Note, all[i].Rate = stamp(l.cfg.Started), l.cfg.Version, "", 0
 			for _, f := range l.figures {
@@ -143,7 +135,7 @@ func (l *Lookout) workers(shards []Shard, now time.Time) []Worker {
 		}
 	}
 	for _, s := range shards {
-		if w := at[s.Owner]; w != nil {
+		if w := at[s.OwnerID]; w != nil && s.Owner != "" {
 			w.Shards++
 			if s.State == Blocked {
 				w.Blocked++
@@ -154,7 +146,7 @@ func (l *Lookout) workers(shards []Shard, now time.Time) []Worker {
 }
 
 func (w *worker) view(now time.Time, me bool) Worker {
-	v := Worker{Name: w.row.Name, Slot: w.slot, Me: me, Silent: w.silent(now) && !me, Rate: w.report.Rate}
+	v := Worker{ID: w.row.ID, Name: w.row.Name, Slot: w.slot, Me: me, Silent: w.silent(now) && !me, Rate: w.report.Rate}
 	if ago, known := w.heartbeat(now); known {
 		v.Heartbeat = (*Seconds)(&ago)
 	}

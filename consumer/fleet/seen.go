@@ -143,6 +143,17 @@ func (w *worker) unnamed() State {
 	return Untold
 }
 
+// named returns the worker of that name which was heard of last; one without an ID if there is none.
+func (s seen) named(name string) *worker {
+	last := &worker{}
+	for _, w := range s.workers {
+		if w.row.Name == name && w.beat.After(last.beat) {
+			last = w
+		}
+	}
+	return last
+}
+
 func (s seen) nameOf(id string) string {
 	if w := s.workers[id]; w != nil {
 		return w.row.Name

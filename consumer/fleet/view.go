@@ -98,6 +98,7 @@ type Shard struct {
 	Closed   bool         `json:"closed,omitempty"`
 	Parents  []string     `json:"parents,omitempty"`
 	Owner    string       `json:"owner,omitempty"` // name of the worker
+	OwnerID  string       `json:"-"`               // its ID
 	Slot     int          `json:"-"`               // colour of the owner
 	State    State        `json:"state"`
 	Reason   stall.Reason `json:"reason,omitempty"`
@@ -121,6 +122,7 @@ func (s Shard) Worse(t Shard) int {
 
 // Worker is a worker that shows itself in the table, or owns a shard.
 type Worker struct {
+	ID        string     `json:"id"` // in the rows of its shards; a process may get another one
 	Name      string     `json:"name"`
 	Slot      int        `json:"-"`
 	Me        bool       `json:"me,omitempty"`

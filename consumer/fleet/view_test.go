@@ -97,7 +97,7 @@ func TestTheViewTellsHowEachShardIs(t *testing.T) {
 			note  string
 		}{
 			shard(0): {fleet.CatchingUp, "me", ""}, shard(1): {fleet.Reading, "b", "closed, is read to its end"},
-			shard(5): {fleet.Waiting, "", "waits for its parent 0001"}, shard(6): {fleet.Waiting, "", "waits for its parent 0001"},
+			shard(5): {fleet.Waiting, "", "its parent 0001 is not read to its end"}, shard(6): {fleet.Waiting, "", "its parent 0001 is not read to its end"},
 			shard(2): {fleet.Blocked, "b", "S3 denies access"}, shard(3): {fleet.Untold, "stock", "its worker does not say how it is"}, shard(4): {fleet.Free, "", ""}, shard(7): {fleet.Stalled, "me", ""},
 		} {
 			if s := find(t, v, id); s.State != want.state || s.Owner != want.owner || s.Note != want.note {

@@ -21,6 +21,7 @@ type Scene struct {
 	Shards, Workers int
 	Blocked         func(shard int) bool
 	Broken          bool // the table cannot be read at the end
+	Split           bool // the last shard was split, and is still read to its end
 }
 
 func shardID(n int) string { return fmt.Sprintf("shardId-%012d", n) }
@@ -32,6 +33,14 @@ func (s Scene) listed() []fleet.Listed {
 	for n := range s.Shards {
 		from, to := float64(n)/float64(s.Shards), float64(n+1)/float64(s.Shards)
 		listed = append(listed, fleet.Listed{ID: shardID(n), From: from, To: to})
+	}
+	if s.Split {
+		last := &listed[s.Shards-1]
+		last.Closed = true
+		middle := (last.From + last.To) / 2
+		parents := []string{last.ID}
+		listed = append(listed, fleet.Listed{ID: shardID(s.Shards), From: last.From, To: middle, Parents: parents},
+			fleet.Listed{ID: shardID(s.Shards + 1), From: middle, To: last.To, Parents: parents})
 	}
 	return listed
 }
