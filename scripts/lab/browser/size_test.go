@@ -72,6 +72,11 @@ func TestTheMapCanBeReadOnAnyScreen(t *testing.T) {
 	if !b.is(`document.activeElement.getAttribute("href") == "/?all"`) {
 		t.Error("the refresh took the focus away")
 	}
+
+	server.CloseClientConnections()
+	server.Close()
+	b.await("the instance does not answer any more", `!document.getElementById("stale").hidden && /\d\d:\d\d:\d\d UTC/.test(document.getElementById("stale").textContent)`)
+	b.forgive("net::ERR_CONNECTION")
 }
 
 func only(shard int) func(int) bool { return func(n int) bool { return n == shard } }
