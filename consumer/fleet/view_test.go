@@ -86,6 +86,9 @@ func TestTheViewTellsHowEachShardIs(t *testing.T) {
 		for n := range uint64(6) {
 			l.Sample(fleet.Own{Listed: listed, Left: 24 * time.Hour, Shards: []fleet.OwnShard{
 				{ID: shard(0), Records: 100 * n, Behind: time.Minute, Oldest: 20 * time.Second}, {ID: shard(7), Behind: time.Minute}}})
+			if s := find(t, l.View(t.Context()), shard(7)); n < 5 && s.State != fleet.CatchingUp { // it was acquired just now
+				t.Errorf("%s after %d samples", s.State, n)
+			}
 			time.Sleep(2 * time.Second)
 		}
 		rows.beat("b", fleet.Figures{Shard: shard(1), State: fleet.Reading, Rate: 96, Oldest: 51 * time.Second},
@@ -194,6 +197,7 @@ func TestWhatHappenedIsListed(t *testing.T) {
 		listed = append(listed, fleet.Listed{ID: shard(4), Parents: []string{ids[3]}}, fleet.Listed{ID: shard(5), Parents: []string{ids[3]}})
 		since := time.Now()
 		blocked := &fleet.Standstill{Reason: stall.KinesisDenied, Since: since}
+		rows.beat("me", fleet.Figures{Shard: ids[0], State: fleet.Blocked, Reason: stall.KinesisDenied})
 		l.Sample(fleet.Own{Listed: listed, Shards: []fleet.OwnShard{{ID: ids[0], Blocked: blocked}}})
 		l.Sample(fleet.Own{Listed: listed, Shards: []fleet.OwnShard{{ID: ids[0], Blocked: blocked}}})
 		l.Sample(fleet.Own{Listed: listed, Shards: []fleet.OwnShard{{ID: ids[0]}}})

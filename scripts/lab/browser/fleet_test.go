@@ -59,6 +59,7 @@ func (f *programs) producer() (address string) {
 // Three consumers share four shards. The page of b shows how a is killed and its shards move, and how c is denied S3, without
 // being loaded again. It says nothing on the console. Seen to fail with a page that shows one instance.
 func TestTheFleetOnThePageOfOneInstance(t *testing.T) {
+	t.Parallel()
 	chromium(t)
 	f := newPrograms(t)
 	produced := f.producer()

@@ -27,6 +27,7 @@ func (s *shown) View(context.Context) fleet.View { return *s.view.Load() }
 // The map can be read on any screen: it fits, its text keeps its size, and what stands still is told in words. Seen to fail
 // with a map that is scaled to the width of the screen: its text was 4 pixels high on a phone.
 func TestTheMapCanBeReadOnAnyScreen(t *testing.T) {
+	t.Parallel()
 	chromium(t)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
