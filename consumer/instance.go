@@ -59,7 +59,7 @@ func (i *instance) watch(ctx context.Context) { i.lookout.Run(ctx, i.own) }
 // own is what the worker knows exactly.
 func (i *instance) own() fleet.Own {
 	worker := i.working()
-	own := fleet.Own{Listed: i.listing(worker), Left: worker.Retention()}
+	own := fleet.Own{Listed: i.listing(worker), Retention: worker.Retention()}
 	stands := map[string]*fleet.Standstill{}
 	for _, b := range worker.Blocked() {
 		stands[b.Shard] = &fleet.Standstill{Reason: b.Reason, Since: b.Since}

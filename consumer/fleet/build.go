@@ -13,7 +13,7 @@ import (
 // build makes the view of what is known now. It is called under the lock.
 func (l *Lookout) build(look look, now time.Time) View {
 	v := View{Format: 1, At: now.UTC(), Application: l.cfg.Application, Stream: l.cfg.Stream, Worker: l.cfg.Worker,
-		ThisVersion: l.cfg.Version, Retention: Seconds(l.own.Left), Shards: []Shard{}, Workers: []Worker{},
+		ThisVersion: l.cfg.Version, Retention: Seconds(l.own.Retention), Shards: []Shard{}, Workers: []Worker{},
 		Events: append([]Event{}, l.events...), Objects: append([]Object{}, l.objects...), DeadLetters: []Rejection{}, ToDo: []ToDo{}, Versions: []string{}}
 	if !l.cfg.Started.IsZero() {
 		v.Since = stamp(l.cfg.Started)
@@ -180,8 +180,8 @@ func (l *Lookout) total(v *View) {
 		}
 	}
 	slices.Sort(v.Versions)
-	if l.own.Left > 0 && len(v.Shards) > 0 {
-		left := Seconds(l.own.Left) - max(t.Behind, t.Oldest)
+	if l.own.Retention > 0 && len(v.Shards) > 0 {
+		left := Seconds(l.own.Retention) - max(t.Behind, t.Oldest)
 		t.Headroom = &left
 	}
 	t.Rate = math.Round(t.Rate*10) / 10

@@ -24,10 +24,10 @@ type Config struct {
 
 // Own is what this instance knows exactly.
 type Own struct {
-	Shards []OwnShard
-	All    *Standstill   // nothing can be acquired
-	Listed []Listed      // the stream's shards; nil: not listed yet
-	Left   time.Duration // retention of the stream; 0: not known
+	Shards    []OwnShard
+	All       *Standstill   // nothing can be acquired
+	Listed    []Listed      // the stream's shards; nil: not listed yet
+	Retention time.Duration // of the stream; 0: not known
 }
 
 // OwnShard is a shard that this instance reads.

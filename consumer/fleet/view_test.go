@@ -84,7 +84,7 @@ func TestTheViewTellsHowEachShardIs(t *testing.T) {
 		rows.Shards = append(rows.Shards, lease.Row{ShardID: shard(9), Owner: "", Checkpoint: lease.ShardEnd, Counter: 9})
 		l := lookout(&rows, "me")
 		for n := range uint64(6) {
-			l.Sample(fleet.Own{Listed: listed, Left: 24 * time.Hour, Shards: []fleet.OwnShard{
+			l.Sample(fleet.Own{Listed: listed, Retention: 24 * time.Hour, Shards: []fleet.OwnShard{
 				{ID: shard(0), Records: 100 * n, Behind: time.Minute, Oldest: 20 * time.Second}, {ID: shard(7), Behind: time.Minute}}})
 			if s := find(t, l.View(t.Context()), shard(7)); n < 5 && s.State != fleet.CatchingUp { // it was acquired just now
 				t.Errorf("%s after %d samples", s.State, n)
@@ -271,5 +271,17 @@ func BenchmarkView(b *testing.B) {
 	l.Sample(fleet.Own{Listed: listed})
 	for b.Loop() {
 		l.View(b.Context())
+	}
+}
+
+func BenchmarkReport(b *testing.B) {
+	l := lookout(&table{}, "me")
+	var own fleet.Own
+	for n := range 50 {
+		own.Shards = append(own.Shards, fleet.OwnShard{ID: shard(n), Records: uint64(n), Oldest: time.Duration(n) * time.Second})
+	}
+	for b.Loop() {
+		l.Sample(own)
+		l.Report()
 	}
 }

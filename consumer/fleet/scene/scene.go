@@ -78,7 +78,7 @@ func (s Scene) figures(n, second int) fleet.Figures {
 }
 
 func (s Scene) own(second int, listed []fleet.Listed) fleet.Own {
-	own := fleet.Own{Listed: listed, Left: 24 * time.Hour}
+	own := fleet.Own{Listed: listed, Retention: 24 * time.Hour}
 	for n := 0; n < s.Shards; n += s.Workers {
 		f := s.figures(n, second)
 		o := fleet.OwnShard{ID: f.Shard, Records: uint64(second * 45), Behind: f.Behind, Oldest: f.Oldest}
