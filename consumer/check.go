@@ -148,7 +148,7 @@ func (c *checking) table(ctx context.Context, cfg aws.Config, stream streamInfo)
 	table := lease.NewDynamoDB(awsclient.DynamoDB(cfg), c.cfg.App, c.cfg.application(stream))
 	there := false
 	c.all(ctx, []startup.Step{
-		{Name: "lease table", Try: func(ctx context.Context) error { return table.Check(ctx, c.cfg.lease(c.workerID), stream.shards) }},
+		{Name: "lease table", Try: func(ctx context.Context) error { return table.Check(ctx, c.cfg.lease(c.workerID, nil), stream.shards) }},
 		{Name: "dynamodb:DescribeTable", Try: func(ctx context.Context) (err error) {
 			there, err = table.Exists(ctx)
 			return err

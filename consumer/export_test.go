@@ -5,6 +5,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/fleet"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/streams"
@@ -27,3 +28,8 @@ func Parse(args ...string) (Config, error) {
 	_, err := program().Parse("", &cfg, args)
 	return cfg, err
 }
+
+// LeaseEvents are the log lines that the status page lists, and NewEventHook what hands them on.
+var LeaseEvents = leaseEvents
+
+func NewEventHook(note func(fleet.Kind, string)) logrus.Hook { return eventHook{note} }

@@ -1,39 +1,46 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"example.com/callevents/consumer/fleet"
 	"example.com/callevents/consumer/kcl"
-	"example.com/callevents/consumer/status"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/cli"
 )
 
-// objectsShown is how many of the newest objects the status page lists.
-const objectsShown = 20
-
-// instance is this process, as the status page shows it.
+// instance is this process, as the status page shows it: what it knows of itself, and what the lease table tells of others.
 type instance struct {
 	cfg      *Config
 	workerID string
-	started  time.Time
+	lookout  *fleet.Lookout
+	metrics  prometheus.Gatherer
 
-	mu      sync.Mutex
-	worker  *kcl.Worker     // nil while the consumer still makes sure of what it needs
-	objects []status.Object // newest first
+	mu     sync.Mutex
+	worker *kcl.Worker // nil while the consumer still makes sure of what it needs
+	region string
+	stored string // where objects go
+	listed []fleet.Listed
+	at     time.Time // of the listing that listed was made of
 }
 
-func newInstance(cfg *Config, workerID string) *instance {
-	return &instance{cfg: cfg, workerID: workerID, started: time.Now()}
+func newInstance(cfg *Config, workerID string, metrics prometheus.Gatherer) *instance {
+	lookout := fleet.New(fleet.Config{Application: cfg.App, Stream: cfg.Stream, Worker: workerID, Version: cli.ShortVersion(), Started: time.Now()})
+	return &instance{cfg: cfg, workerID: workerID, lookout: lookout, metrics: metrics}
 }
 
 // begin notes the worker once it has what it needs.
-func (i *instance) begin(worker *kcl.Worker) {
+func (i *instance) begin(worker *kcl.Worker, table fleet.Table, region, stored string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.worker = worker
+	i.worker, i.region, i.stored = worker, region, stored
+	i.lookout.Watch(table)
 }
 
 func (i *instance) working() *kcl.Worker {
@@ -44,11 +51,40 @@ func (i *instance) working() *kcl.Worker {
 
 // committed notes a link.
 func (i *instance) committed(link warehouse.Link, bytes int) {
+	i.lookout.Stored(fleet.Object{Key: link.Key(), Shard: link.Shard, Records: link.Records, Bytes: bytes})
+}
+
+// watch samples the worker until ctx ends.
+func (i *instance) watch(ctx context.Context) { i.lookout.Run(ctx, i.own) }
+
+// own is what the worker knows exactly.
+func (i *instance) own() fleet.Own {
+	worker := i.working()
+	own := fleet.Own{Listed: i.listing(worker), Retention: worker.Retention()}
+	stands := map[string]*fleet.Standstill{}
+	for _, b := range worker.Blocked() {
+		stands[b.Shard] = &fleet.Standstill{Reason: b.Reason, Since: b.Since}
+		if b.Err != nil {
+			stands[b.Shard].Error = b.Err.Error()
+		}
+	}
+	own.All = stands[kcl.All]
+	for _, s := range worker.Shards() {
+		own.Shards = append(own.Shards, fleet.OwnShard{ID: s.Lease.ShardID, Records: s.Records, Behind: s.Behind, Oldest: s.Uncommitted,
+			Blocked: stands[s.Lease.ShardID], Counter: s.Lease.Counter, Position: s.Lease.Checkpoint})
+	}
+	return own
+}
+
+// listing makes the fleet's list of shards anew when the worker has listed them anew.
+func (i *instance) listing(worker *kcl.Worker) []fleet.Listed {
+	shards, at := worker.Listed()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	o := status.Object{Key: link.Key(), Committed: time.Now(), Records: link.Records, Bytes: bytes}
-	i.objects = slices.Insert(i.objects, 0, o)
-	i.objects = i.objects[:min(objectsShown, len(i.objects))]
+	if at.After(i.at) {
+		i.listed, i.at = fleet.FromKinesis(shards), at
+	}
+	return i.listed
 }
 
 // Healthy implements [status.Source]: it is about the loops of this process, and not about AWS. Before the worker there
@@ -76,22 +112,41 @@ func (i *instance) Ready() error {
 	return errors.Join(blocked...)
 }
 
-// Worker implements [status.Source].
-func (i *instance) Worker() status.Worker {
-	w := status.Worker{ID: i.workerID, Application: i.cfg.App, Stream: i.cfg.Stream, Started: i.started}
-	if worker := i.working(); worker != nil {
-		blocked := map[string]string{}
-		for _, b := range worker.Blocked() {
-			blocked[b.Shard] = b.Error()
+// View implements [status.Source].
+func (i *instance) View(ctx context.Context) fleet.View {
+	v := i.lookout.View(ctx)
+	i.mu.Lock()
+	v.Region, v.StoredIn = i.region, i.stored
+	i.mu.Unlock()
+	v.Health, v.Ready = state(i.Healthy()), state(i.Ready())
+	v.DeadLetters = i.deadLetters()
+	if i.working() == nil {
+		v.Starts("stream, bucket and lease table are not all there yet")
+	}
+	return v
+}
+
+func state(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "ok"
+}
+
+// deadLetters are those that this worker stored, by reason, as the metric counts them.
+func (i *instance) deadLetters() []fleet.Rejection {
+	found := []fleet.Rejection{}
+	families, _ := i.metrics.Gather() // what cannot be gathered is told by /metrics
+	for _, family := range families {
+		if family.GetName() != "callevents_records_rejected_total" {
+			continue
 		}
-		for _, s := range worker.Shards() {
-			w.Leases = append(w.Leases, status.Lease{ShardID: s.Lease.ShardID, LeaseCounter: s.Lease.Counter,
-				Checkpoint: s.Lease.Checkpoint, Behind: s.Behind.Truncate(time.Second), Records: s.Records,
-				Uncommitted: s.Uncommitted.Truncate(time.Second), Blocked: blocked[s.Lease.ShardID]})
+		for _, m := range family.GetMetric() {
+			if n := uint64(m.GetCounter().GetValue()); n > 0 && len(m.GetLabel()) == 1 {
+				found = append(found, fleet.Rejection{Reason: m.GetLabel()[0].GetValue(), Records: n})
+			}
 		}
 	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	w.Objects = slices.Clone(i.objects)
-	return w
+	slices.SortFunc(found, func(a, b fleet.Rejection) int { return int(b.Records) - int(a.Records) })
+	return found
 }

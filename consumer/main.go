@@ -1,7 +1,7 @@
 // Command consumer reads a Kinesis stream together with any number of its kind and warehouses the transformed
-// records in S3, each record in exactly one object. "consumer check" tries what a run would need, "consumer verify" checks a
-// warehouse, "consumer redrive" puts dead letters back into the stream, "consumer forget-location" gives a former location
-// up, "consumer health" is the health check of a container.
+// records in S3, each record in exactly one object. "consumer check" tries what a run would need, "consumer shards" shows how
+// the shards are, "consumer verify" checks a warehouse, "consumer redrive" puts dead letters back into the stream, "consumer
+// forget-location" gives a former location up, "consumer health" is the health check of a container.
 package main
 
 import (
@@ -37,6 +37,9 @@ func program() cli.Program {
 			"AWS region, credentials and endpoints come from the usual AWS environment."},
 		{Name: "redrive", Flags: &redriveConfig{}, Help: "Puts dead letters back into the stream, after what rejected them was mended. At least " +
 			"once: stopped in the middle, go on with --after."},
+		{Name: "shards", Flags: &shardsConfig{}, Help: "Shows the shards of an application: who reads each, how fast, how far behind, and what " +
+			"stands still. It only reads, by ListShards and Scan. The figures are those of the workers' last heartbeats. Exit code 0: all " +
+			"move. 1: not all do. 2: unknown."},
 		{Name: "forget-location", Flags: &forgetConfig{}, Help: "Gives a former location of an application up, because it cannot be read any more. " + forgetMeans},
 		{Name: "health", Flags: &healthConfig{}, Help: "Asks the consumer at --http for /healthz: the health check of a container, which has no curl."},
 	}}
@@ -58,6 +61,8 @@ func dispatch(ctx context.Context, args []string) int {
 		return start(ctx, &redriveConfig{}, name, args[1:])
 	case "verify":
 		return verify(ctx, args[1:], os.Stdout, os.Stderr)
+	case "shards":
+		return shards(ctx, args[1:], os.Stdout, os.Stderr)
 	case "forget-location":
 		return forgetLocation(ctx, args[1:], os.Stdout, os.Stderr)
 	case "health":

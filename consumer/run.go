@@ -28,9 +28,10 @@ import (
 // answers while the consumer waits for its stream, and a port in use is an error before anything is touched.
 func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 	cfg.Stream = nameOf(cfg.Stream, cfg.StreamARN)
-	instance := newInstance(cfg, cfg.worker())
-	log := logger.WithFields(logrus.Fields{"worker_id": instance.workerID, "stream": cfg.Stream})
 	registry := prometheus.NewRegistry()
+	instance := newInstance(cfg, cfg.worker(), registry)
+	logger.AddHook(eventHook{instance.lookout.Note})
+	log := logger.WithFields(logrus.Fields{"worker_id": instance.workerID, "stream": cfg.Stream})
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if cfg.HTTP == "" {
 		return cfg.consume(ctx, instance, registry, log)
@@ -69,7 +70,7 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	}
 	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
 	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg, cfg.BucketOwner), warehouse.NewMetrics(registry), log)
-	check := func(ctx context.Context) error { return table.Check(ctx, cfg.lease(instance.workerID), stream.shards) }
+	check := func(ctx context.Context) error { return table.Check(ctx, cfg.lease(instance.workerID, instance.lookout.Report), stream.shards) }
 	if err := start.wait(ctx, "the lease table", check); err != nil {
 		return err
 	}
@@ -90,10 +91,12 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
+	worker := kcl.NewWorker(cfg.kcl(instance, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
 	registry.MustRegister(worker)
-	instance.begin(worker)
+	instance.begin(worker, table, awsCfg.Region, store.Location.String())
+	defer beside(context.WithoutCancel(ctx), instance.watch)()
+	defer beside(context.WithoutCancel(ctx), func(ctx context.Context) { table.Tell(ctx, cfg.lease(instance.workerID, instance.lookout.Report)) })()
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
 		"distributes_itself": stream.distributesItself, "initial_position": table.Application().InitialPosition}).Info("consumer started")
 	defer beside(ctx, moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.run)()
@@ -152,16 +155,16 @@ func (c *Config) application(stream streamInfo) lease.Application {
 	return pin
 }
 
-func (c *Config) kcl(workerID string, start time.Time, retention time.Duration) kcl.Config {
+func (c *Config) kcl(i *instance, start time.Time, retention time.Duration) kcl.Config {
 	return kcl.Config{
-		Stream: c.Stream, Application: c.App, WorkerID: workerID, Start: start, Retention: retention,
+		Stream: c.Stream, Application: c.App, WorkerID: i.workerID, Start: start, Retention: retention,
 		Grace: c.LeaseDuration,
-		Lease: c.lease(workerID),
+		Lease: c.lease(i.workerID, i.lookout.Report),
 	}
 }
 
-func (c *Config) lease(workerID string) lease.Config {
-	return lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval}
+func (c *Config) lease(workerID string, report func() []byte) lease.Config {
+	return lease.Config{WorkerID: workerID, Duration: c.LeaseDuration, SyncInterval: c.SyncInterval, Report: report}
 }
 
 func locations(texts []string) (at []warehouse.Location, err error) {

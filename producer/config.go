@@ -30,7 +30,7 @@ type Config struct {
 
 	Ledger    string `group:"Reports" placeholder:"FILE" help:"CSV file to which each acknowledged record appends a line: call_id, shard, sequence number, and the number of attempts with unknown outcome, if any."`
 	Summary   string `group:"Reports" placeholder:"FILE" help:"File for the summary as JSON."`
-	HTTP      string `group:"Reports" name:"http" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz at this address."`
+	HTTP      string `group:"Reports" name:"http" placeholder:"HOST:PORT" help:"Serve a status page, /metrics, /healthz and /readyz at this address."`
 	LogFormat string `group:"Reports" default:"text" values:"text,json" help:"text or json."`
 	LogLevel  string `group:"Reports" default:"info" values:"debug,info,warn,error" help:"debug, info, warn or error."`
 }

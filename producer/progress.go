@@ -55,22 +55,24 @@ func (p *progress) report() status.Report {
 	return status.Report{Elapsed: time.Since(p.begun), Pace: p.pacer.Stats(), Put: puts, Rejected: p.rejected() + puts.Refused, Stuck: p.stuck()}
 }
 
-// serve serves metrics and probes at --http until ctx ends.
-func (p *progress) serve(ctx context.Context, running *sync.WaitGroup, address string, log *logrus.Logger) error {
-	if address == "" {
+// serve serves the status page, metrics and probes at --http until ctx ends.
+func (p *progress) serve(ctx context.Context, running *sync.WaitGroup, cfg *Config, log *logrus.Logger) error {
+	if cfg.HTTP == "" {
 		return nil
 	}
 	registry := prometheus.NewRegistry()
 	if _, err := status.NewMetrics(registry, p.report); err != nil {
 		return fmt.Errorf("register metrics: %w", err)
 	}
-	listener, err := httpserver.Listen(address)
+	listener, err := httpserver.Listen(cfg.HTTP)
 	if err != nil {
 		return err
 	}
-	log.WithField("address", listener.Addr().String()).Info("HTTP server started: /metrics, /healthz and /readyz")
+	log.WithField("address", listener.Addr().String()).Info("status page open")
+	window := status.NewWindow(cfg.streamID(), cfg.Run.Rate.String(), p.report)
+	running.Go(func() { window.Run(ctx) })
 	running.Go(func() {
-		if err := httpserver.Serve(ctx, listener, status.Handler(registry, p.stuck, p.report, log)); err != nil {
+		if err := httpserver.Serve(ctx, listener, status.Handler(registry, p.stuck, window, log)); err != nil {
 			log.WithError(err).Error("HTTP server stopped, the run goes on without metrics and probes")
 		}
 	})

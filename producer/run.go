@@ -65,7 +65,7 @@ func deliver(ctx context.Context, cfg *Config, out *outputs, from events, reject
 	var running sync.WaitGroup
 	endBackground := func() { stopBackground(); running.Wait() }
 	defer endBackground()
-	if err := now.serve(background, &running, cfg.HTTP, log); err != nil {
+	if err := now.serve(background, &running, cfg, log); err != nil {
 		return status.Report{}, err
 	}
 

@@ -134,6 +134,12 @@ func (c *catalog) List() ([]lease.Shard, time.Time) {
 	return c.leases, c.at
 }
 
+func (c *catalog) listed() ([]types.Shard, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.shards, c.at
+}
+
 // output answers the library's ListShards, all shards on one page.
 func (c *catalog) output() *kinesis.ListShardsOutput {
 	c.mu.Lock()

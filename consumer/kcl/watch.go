@@ -21,8 +21,8 @@ const (
 	tellEvery  = time.Minute
 )
 
-// all is the shard of a standstill that is not of one shard: nothing can be acquired.
-const all = "*"
+// All is the shard of a standstill that is not of one shard: nothing can be acquired.
+const All = "*"
 
 // Blocked is a shard that stands still.
 type Blocked struct {
@@ -57,7 +57,7 @@ func (w *Worker) Blocked() (blocked []Blocked) {
 	}
 	for _, tracker := range []*stall.Tracker{w.table, w.catalog.tracker} {
 		if b, ok := tracker.Blocked(); ok {
-			stands[all] = b
+			stands[All] = b
 		}
 	}
 	for id, b := range stands {

@@ -79,6 +79,12 @@ func (w *Worker) Synced() time.Time { return w.leases.Synced() }
 // Refresh lists the stream's shards now instead of in half a minute; it does not wait for it.
 func (w *Worker) Refresh() { w.catalog.Refresh() }
 
+// Listed returns the stream's shards as of the last complete listing, and when that was; nil before the first.
+func (w *Worker) Listed() ([]types.Shard, time.Time) { return w.catalog.listed() }
+
+// Retention is the stream's, as of the start; 0: not known.
+func (w *Worker) Retention() time.Duration { return w.cfg.Retention }
+
 // ShardState is a shard that the worker reads now.
 type ShardState struct {
 	Lease       lease.Row

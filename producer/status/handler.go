@@ -14,14 +14,15 @@ import (
 
 var errStarting = errors.New("starting: the stream is not ready yet, the log says what is waited for")
 
-// Handler serves /metrics and two probes. /healthz is about our own loops: it fails while one of them stands still, and
-// never because of AWS. /readyz fails during the start, and while records are not put. stuck must not block, and both
-// functions must be safe for concurrent use.
-func Handler(metrics prometheus.Gatherer, stuck func() error, report func() Report, log logrus.FieldLogger) http.Handler {
+// Handler serves the status page, /api/state, /metrics and two probes. /healthz is about our own loops: it fails while one of
+// them stands still, and never because of AWS. /readyz fails during the start, and while records are not put. stuck must not
+// block, and must be safe for concurrent use.
+func Handler(metrics prometheus.Gatherer, stuck func() error, window *Window, log logrus.FieldLogger) http.Handler {
 	routes := http.NewServeMux()
 	routes.Handle("GET /metrics", httpserver.Metrics(metrics, log))
 	routes.Handle("GET /healthz", httpserver.Probe(stuck))
-	routes.Handle("GET /readyz", httpserver.Probe(func() error { return ready(report()) }))
+	routes.Handle("GET /readyz", httpserver.Probe(func() error { return ready(window.report()) }))
+	window.show(routes, log)
 	return routes
 }
 

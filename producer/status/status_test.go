@@ -97,7 +97,7 @@ func TestProbes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			log, _ := test.NewNullLogger()
-			handler := status.Handler(prometheus.NewRegistry(), func() error { return is.report.Stuck }, func() status.Report { return is.report }, log)
+			handler := status.Handler(prometheus.NewRegistry(), func() error { return is.report.Stuck }, status.NewWindow("calls", "1", func() status.Report { return is.report }), log)
 			for path, well := range map[string]bool{"/healthz": is.healthy, "/readyz": is.ready} {
 				answer := httptest.NewRecorder()
 				handler.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))

@@ -43,3 +43,21 @@ func (versionFlag) BeforeReset(app *kong.Kong) error {
 	app.Exit(0)
 	return err
 }
+
+// ShortVersion is the module's version, or else the first nine digits of the commit: at most 24 characters of it fit into what a
+// worker says of itself.
+func ShortVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "devel"
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		return v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value[:min(len(s.Value), 9)]
+		}
+	}
+	return "devel"
+}
