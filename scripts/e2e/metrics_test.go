@@ -29,7 +29,9 @@ type metrics map[string][]string
 // add adds what a program says at /metrics.
 func (m metrics) add(text string) {
 	for _, found := range metricType.FindAllStringSubmatch(text, -1) {
-		m[found[1]] = m[found[1]]
+		if !m.has(found[1]) {
+			m[found[1]] = nil
+		}
 		if found[2] == "histogram" {
 			m[found[1]+"_bucket"], m[found[1]+"_sum"], m[found[1]+"_count"] = []string{"le"}, nil, nil
 		}
