@@ -1,6 +1,7 @@
 // Command consumer reads a Kinesis stream together with any number of its kind and warehouses the transformed
 // records in S3, each record in exactly one object. "consumer verify" checks a warehouse, "consumer redrive" puts dead
-// letters back into the stream, "consumer forget-location" gives a former location up.
+// letters back into the stream, "consumer forget-location" gives a former location up, "consumer health" is the health
+// check of a container.
 package main
 
 import (
@@ -38,6 +39,8 @@ func dispatch(ctx context.Context, args []string) int {
 		return verify(ctx, args[1:], os.Stdout, os.Stderr)
 	case "forget-location":
 		return forgetLocation(ctx, args[1:], os.Stdout, os.Stderr)
+	case "health":
+		return health(ctx, args[1:], os.Stderr)
 	}
 	return start(ctx, &Config{}, "consumer", "Reads a Kinesis stream and warehouses the transformed records in S3, each in "+
 		"exactly one object. AWS region, credentials and endpoints come from the usual AWS environment. "+

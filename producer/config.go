@@ -19,6 +19,7 @@ import (
 type Config struct {
 	Run    RunConfig `cmd:"" default:"withargs" help:"Put call events into the stream. This is the default; the other command is resend."`
 	Resend struct{}  `cmd:"" help:"Put the events of the spill file as fast as the shards take them, and remove it."`
+	Health struct{}  `cmd:"" help:"Ask the producer at --http for its health: the health check of a container, which has no curl."`
 
 	Stream       string        `group:"Stream" default:"AForB_callevents" help:"Name of the data stream."`
 	StreamARN    string        `group:"Stream" name:"stream-arn" placeholder:"ARN" help:"ARN of the data stream, instead of its name. The stream must exist; it may belong to another account."`

@@ -43,13 +43,17 @@ func command(args []string) int {
 	var cfg Config
 	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"), units.Durations(),
 		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and evenly spread over its shards."))
-	if !slices.Contains(args, "run") && !slices.Contains(args, "resend") {
+	named := func(name string) bool { return slices.Contains(args, name) }
+	if !named("run") && !named("resend") && !named("health") {
 		args = append([]string{"run"}, args...) // the default; named, so that --help lists its flags
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\nproducer --help lists all flags\n", err)
 		return exitUsage
+	}
+	if parsed.Command() == "health" {
+		return health(context.Background(), cfg.HTTP)
 	}
 	work := run
 	if parsed.Command() == "resend" {

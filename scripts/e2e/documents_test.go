@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 var (
@@ -38,6 +39,23 @@ func TestTheTestsThatTheDocumentsNameExist(t *testing.T) {
 	})
 	if named < 20 {
 		t.Errorf("only %d tests are named: are the documents still read?", named)
+	}
+}
+
+// The README is read in five minutes, also in a terminal.
+func TestTheReadmeStaysShort(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(lines) > 150 {
+		t.Errorf("the README has %d lines, want 150 at most", len(lines))
+	}
+	for i, line := range lines {
+		if n := utf8.RuneCountInString(line); n > 100 {
+			t.Errorf("line %d of the README has %d columns, want 100 at most", i+1, n)
+		}
 	}
 }
 

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+
+	"example.com/callevents/shared/httpserver"
+)
+
+// healthConfig says whom to ask.
+type healthConfig struct {
+	HTTP string `name:"http" placeholder:"HOST:PORT" help:"Address of the consumer, as its own --http."`
+}
+
+// health asks the consumer that runs in the same container for its health. The exit code is 0 if it is healthy, 1 if it
+// is not or does not answer, and 2 if the flags are wrong.
+func health(ctx context.Context, args []string, errOut io.Writer) (exitCode int) {
+	var c healthConfig
+	parser := kong.Must(&c, kong.Name("consumer health"), kong.DefaultEnvars("CALLEVENTS"),
+		kong.Description("Asks the consumer at --http for /healthz: the health check of a container, which has no curl."))
+	if _, err := parser.Parse(args); err != nil {
+		fmt.Fprintf(errOut, "health: %v\n", err)
+		return 2
+	}
+	if err := httpserver.Ask(ctx, c.HTTP); err != nil {
+		fmt.Fprintf(errOut, "health: %v\n", err)
+		return 1
+	}
+	return 0
+}
