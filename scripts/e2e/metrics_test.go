@@ -91,7 +91,7 @@ func TestWhatIsWatchedIsWhatTheProgramsTell(t *testing.T) {
 		if file == "docs/operations.md" {
 			explained = append(explained, names...)
 		}
-		labels := []string{"job", "instance"} // Prometheus adds them
+		labels := []string{"job", "instance", "namespace", "pod"} // Prometheus adds them, the last two in Kubernetes
 		for _, name := range names {
 			if !real.has(name) {
 				t.Errorf("%s names %s, which no program has", file, name)
