@@ -21,8 +21,8 @@ import (
 
 // Log is how both commands log.
 type Log struct {
-	LogFormat string `default:"text" help:"Log format: text or json."`
-	LogLevel  string `default:"info" help:"Log level: debug, info, warn or error."`
+	LogFormat string `default:"text" values:"text,json" help:"Log format: text or json."`
+	LogLevel  string `default:"info" values:"debug,info,warn,error" help:"Log level: debug, info, warn or error."`
 }
 
 func (l *Log) logger(out io.Writer) (*logrus.Logger, error) {
@@ -31,20 +31,22 @@ func (l *Log) logger(out io.Writer) (*logrus.Logger, error) {
 
 // Config is everything that can be set, by flag or by environment variable (CALLEVENTS_<FLAG_NAME>).
 type Config struct {
-	Stream string `default:"AForB_callevents" help:"Stream to read."`
+	Stream    string `default:"AForB_callevents" help:"Stream to read."`
+	StreamARN string `name:"stream-arn" placeholder:"ARN" help:"ARN of the stream to read, instead of its name. It may belong to another account; its region must be that of this program."`
+
 	App    string `default:"callevents-consumer" help:"Application name: instances with the same name share the shards. Also the name of the lease table in DynamoDB."`
 	Bucket string `default:"aforb-consumer-data" help:"Bucket of the warehouse."`
 	Prefix string `default:"mandir-event-records/" help:"Prefix of the objects, with a slash at the end."`
 
 	ErrorsPrefix string `default:"mandir-event-errors/" help:"Prefix of the dead letters, with a slash at the end."`
 	WorkerID     string `placeholder:"NAME" help:"Name of this instance in the lease table and the log; a random part is added, so that two processes never pass for one. Default: host and process number."`
-	Start        string `default:"TRIM_HORIZON" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
+	Start        string `default:"TRIM_HORIZON" values:"TRIM_HORIZON,LATEST" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
 
 	FlushInterval time.Duration `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
 	FlushBytes    units.Bytes   `default:"8MiB" help:"An object is written when it holds this much before compression. At most 48MiB. Times the shards held, it bounds the memory."`
 	FlushRecords  int           `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
-	Format        string        `default:"ndjson" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
-	Compression   string        `default:"gzip" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
+	Format        string        `default:"ndjson" values:"ndjson,parquet" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
+	Compression   string        `default:"gzip" values:"gzip,zstd,none" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
 
 	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see docs/operations.md). At least 1s."`
 	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
@@ -70,6 +72,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	check(streams.ValidName(c.Stream), "--stream %q: use 1 to 128 letters, digits, _ . or -", c.Stream)
+	problems = append(problems, checkARN(c.StreamARN))
 	check(tableName.MatchString(c.App), "--app %q: use 3 to 255 letters, digits, _ . or -, as for a DynamoDB table", c.App)
 	check(!strings.HasPrefix(c.Bucket, "arn:"), "--bucket %q: use the name of a bucket, or the alias of an access point (it ends in -s3alias), instead of an ARN", c.Bucket)
 	check(!directoryBucket.MatchString(c.Bucket), "--bucket %q is a directory bucket, which does not list by a part of a name: use a general purpose bucket", c.Bucket)

@@ -20,3 +20,10 @@ func WatchDistribution(ctx context.Context, client describer, log *logrus.Entry)
 	d := newDistribution(client, "stream", false, log)
 	return d.itself.Load, beside(ctx, d.run)
 }
+
+// Parse reads the flags of a run.
+func Parse(args ...string) (Config, error) {
+	var cfg Config
+	_, err := program().Parse("", &cfg, args)
+	return cfg, err
+}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/alecthomas/kong"
-
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
@@ -45,9 +43,7 @@ const forgetTime = time.Minute
 // if it is, and 2 if that could not be found out or the flags are wrong.
 func forgetLocation(ctx context.Context, args []string, out, errOut io.Writer) (exitCode int) {
 	var c forgetConfig
-	parser := kong.Must(&c, kong.Name("consumer forget-location"), kong.DefaultEnvars("CALLEVENTS"),
-		kong.Description("Gives a former location of an application up, because it cannot be read any more. "+forgetMeans))
-	_, err := parser.Parse(args)
+	_, err := program().Parse("forget-location", &c, args)
 	var left []string
 	if err == nil {
 		left, err = c.forget(ctx)

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/alecthomas/kong"
-
 	"example.com/callevents/shared/httpserver"
 )
 
@@ -19,9 +17,7 @@ type healthConfig struct {
 // is not or does not answer, and 2 if the flags are wrong.
 func health(ctx context.Context, args []string, errOut io.Writer) (exitCode int) {
 	var c healthConfig
-	parser := kong.Must(&c, kong.Name("consumer health"), kong.DefaultEnvars("CALLEVENTS"),
-		kong.Description("Asks the consumer at --http for /healthz: the health check of a container, which has no curl."))
-	if _, err := parser.Parse(args); err != nil {
+	if _, err := program().Parse("health", &c, args); err != nil {
 		fmt.Fprintf(errOut, "health: %v\n", err)
 		return 2
 	}

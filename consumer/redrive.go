@@ -19,6 +19,7 @@ import (
 // where it could be forgotten.
 type redriveConfig struct {
 	Stream       string   `default:"AForB_callevents" help:"Stream that the records are put into."`
+	StreamARN    string   `name:"stream-arn" placeholder:"ARN" help:"ARN of that stream, instead of its name. It may belong to another account."`
 	App          string   `default:"callevents-consumer" help:"Application whose dead letters they are, as the consumer's."`
 	Bucket       string   `default:"aforb-consumer-data" help:"Bucket of the dead letters."`
 	ErrorsPrefix string   `default:"mandir-event-errors/" help:"Prefix of the dead letters, with a slash at the end."`
@@ -48,17 +49,17 @@ func (c *redriveConfig) Validate() error {
 		}
 	}
 	_, err := c.logger(io.Discard)
-	return errors.Join(append(problems, c.Owner.check(), err)...)
+	return errors.Join(append(problems, checkARN(c.StreamARN), c.Owner.check(), err)...)
 }
 
 // run puts the selected dead letters into the stream, and says how far it came even if it failed. It is an error if there
 // are none.
 func (c *redriveConfig) run(ctx context.Context, log *logrus.Logger) error {
-	awsCfg, err := awsclient.Load(ctx)
+	awsCfg, err := loadAWS(c.StreamARN)(ctx)
 	if err != nil {
 		return err
 	}
-	cfg := redrive.Config{Bucket: c.Bucket, ErrorsPrefix: c.ErrorsPrefix, Application: c.App, Stream: c.Stream,
+	cfg := redrive.Config{Bucket: c.Bucket, ErrorsPrefix: c.ErrorsPrefix, Application: c.App, Stream: nameOf(c.Stream, c.StreamARN),
 		Days: c.Day, After: c.After, DryRun: c.DryRun}
 	for _, reason := range c.Reason {
 		cfg.Reasons = append(cfg.Reasons, transform.Reason(reason))

@@ -27,6 +27,7 @@ import (
 // run consumes until ctx ends, or until something happens that only a person can mend. The HTTP server starts first: it
 // answers while the consumer waits for its stream, and a port in use is an error before anything is touched.
 func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
+	cfg.Stream = nameOf(cfg.Stream, cfg.StreamARN)
 	instance := newInstance(cfg, cfg.worker())
 	log := logger.WithFields(logrus.Fields{"worker_id": instance.workerID, "stream": cfg.Stream})
 	registry := prometheus.NewRegistry()
@@ -56,12 +57,12 @@ func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 // lease table, which pins this start's stream and location, comes last.
 func (cfg *Config) consume(ctx context.Context, instance *instance, registry *prometheus.Registry, log *logrus.Entry) error {
 	start := starting{log, time.Now().Add(cfg.StartTimeout)}
-	awsCfg, err := await(ctx, start, "the AWS credentials", awsclient.Load)
+	awsCfg, err := await(ctx, start, "the AWS credentials", loadAWS(cfg.StreamARN))
 	if err != nil {
 		return err
 	}
 	stream, err := await(ctx, start, "the stream", func(ctx context.Context) (streamInfo, error) {
-		return findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream)
+		return findStream(ctx, awsclient.Kinesis(awsCfg), cfg.Stream, cfg.StreamARN)
 	})
 	if err != nil {
 		return err

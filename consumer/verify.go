@@ -12,8 +12,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/alecthomas/kong"
-
 	"example.com/callevents/consumer/audit"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
@@ -27,6 +25,7 @@ type verifyConfig struct {
 	ErrorsPrefix   []string `default:"mandir-event-errors/" sep:"none" help:"Prefix of the dead letters, with a slash at the end; another bucket, and more than one, as above."`
 	Ledger         *os.File `help:"File that the producer wrote with its --ledger. It has what the stream itself may have lost."`
 	Stream         string   `help:"Stream to compare with, record by record: the exact way to find what is lost, duplicated, altered or out of order, as long as its retention holds the records. For an application that started at TRIM_HORIZON. Stop the producer before."`
+	StreamARN      string   `name:"stream-arn" placeholder:"ARN" help:"ARN of the stream to compare with, instead of its name. It may belong to another account."`
 	AllowUnchecked bool     `help:"Exit with 0 also if not everything could be checked, as long as nothing wrong was found."`
 	JSON           bool     `name:"json" help:"Print the report as one JSON document instead of lines."`
 
@@ -47,7 +46,7 @@ func (c *verifyConfig) Validate() error {
 			problems = append(problems, fmt.Errorf("prefix %q: use a prefix that ends with a slash, or s3://<bucket>/<prefix>/", prefix))
 		}
 	}
-	return errors.Join(append(problems, c.Owner.check())...)
+	return errors.Join(append(problems, checkARN(c.StreamARN), c.Owner.check())...)
 }
 
 // The exit codes of verify.
@@ -62,11 +61,7 @@ const (
 // in form. It only reads.
 func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode int) {
 	var c verifyConfig
-	parser := kong.Must(&c, kong.Name("consumer verify"), kong.DefaultEnvars("CALLEVENTS"),
-		kong.Description("Reads every object of a warehouse and says what is in it and what is wrong. Stop the consumers before. "+
-			"Exit code 0: all is well. 1: something is wrong. 2: nothing is, but not everything could be checked. 3: no verdict. "+
-			"AWS region, credentials and endpoints come from the usual AWS environment."))
-	_, err := parser.Parse(args)
+	_, err := program().Parse("verify", &c, args)
 	var report audit.Report
 	if err == nil {
 		report, err = c.audit(ctx, errOut)
@@ -88,7 +83,7 @@ func verify(ctx context.Context, args []string, out, errOut io.Writer) (exitCode
 
 // audit runs the audit, and shows on a terminal how far it is.
 func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Report, error) {
-	awsConfig, err := awsclient.Load(ctx)
+	awsConfig, err := loadAWS(c.StreamARN)(ctx)
 	if err != nil {
 		return audit.Report{}, err
 	}
@@ -100,8 +95,8 @@ func (c *verifyConfig) audit(ctx context.Context, terminal io.Writer) (audit.Rep
 		defer c.Ledger.Close()
 		cfg.Ledger = c.Ledger
 	}
-	if c.Stream != "" {
-		if cfg.Source, err = audit.OpenStream(ctx, awsConfig, c.Stream); err != nil {
+	if name := nameOf(c.Stream, c.StreamARN); name != "" {
+		if cfg.Source, err = audit.OpenStream(ctx, awsConfig, name); err != nil {
 			return audit.Report{}, err
 		}
 	}

@@ -31,15 +31,15 @@ type Config struct {
 	Ledger    string `group:"Reports" placeholder:"FILE" help:"CSV file to which each acknowledged record appends a line: call_id, shard, sequence number, and the number of attempts with unknown outcome, if any."`
 	Summary   string `group:"Reports" placeholder:"FILE" help:"File for the summary as JSON."`
 	HTTP      string `group:"Reports" name:"http" placeholder:"HOST:PORT" help:"Serve /metrics, /healthz and /readyz at this address."`
-	LogFormat string `group:"Reports" default:"text" help:"text or json."`
-	LogLevel  string `group:"Reports" default:"info" help:"debug, info, warn or error."`
+	LogFormat string `group:"Reports" default:"text" values:"text,json" help:"text or json."`
+	LogLevel  string `group:"Reports" default:"info" values:"debug,info,warn,error" help:"debug, info, warn or error."`
 }
 
 // RunConfig is what only a run has.
 type RunConfig struct {
 	Create     bool              `group:"Stream" default:"true" negatable:"" help:"Create the stream if it is absent. It costs money until it is deleted."`
 	Shards     int32             `group:"Stream" default:"4" help:"Number of shards, if the stream is created. An existing stream is never changed."`
-	StreamMode string            `group:"Stream" default:"provisioned" help:"Capacity mode, if the stream is created: provisioned or on-demand."`
+	StreamMode string            `group:"Stream" default:"provisioned" values:"provisioned,on-demand" help:"Capacity mode, if the stream is created: provisioned or on-demand."`
 	Retention  time.Duration     `group:"Stream" default:"0" help:"Retention period, if the stream is created: 1d to 365d; 0: AWS's default, 1d."`
 	KMSKey     string            `group:"Stream" name:"kms-key" placeholder:"KEY" help:"KMS key that encrypts the stream, if it is created: id, ARN or alias/NAME."`
 	Tags       map[string]string `group:"Stream" placeholder:"NAME=VALUE;..." help:"Tags of the stream, if it is created."`
@@ -47,7 +47,7 @@ type RunConfig struct {
 	Rate     pace.Rate     `group:"Events" default:"1" help:"Records per second, such as 1 or 0.5; or 100/s, 30/m, 1/h; max: as fast as the limits of the shards allow."`
 	Count    int64         `group:"Events" default:"0" help:"Number of records after which the run ends; 0: no end."`
 	Duration time.Duration `group:"Events" default:"0" help:"Time after which the run ends, such as 30s, 2h or 7d; 0: no end."`
-	OnStall  string        `group:"Events" default:"catch-up" help:"Records that were due during a stall of the stream: catch-up puts them late, skip leaves them out."`
+	OnStall  string        `group:"Events" default:"catch-up" values:"catch-up,skip" help:"Records that were due during a stall of the stream: catch-up puts them late, skip leaves them out."`
 	Seed     uint64        `group:"Events" default:"0" help:"Runs with the same seed make the same events, except for the timestamps; 0: random."`
 	Input    string        `group:"Events" placeholder:"FILE" help:"NDJSON file with events to put instead of generated ones; -: standard input."`
 

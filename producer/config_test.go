@@ -24,6 +24,42 @@ func TestWrongFlagsAreReportedTogether(t *testing.T) {
 	}
 }
 
+// One file serves both commands, and its mistakes are reported as those of flags.
+func TestAConfigurationFile(t *testing.T) {
+	r := newRig(t)
+	file := r.path("producer.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("rat: 5\nshards: many\n")
+	for _, command := range []string{"run", "resend"} {
+		p := r.run(2, command, "--config", file)
+		for _, want := range []string{"producer.yaml:1: rat is no flag, the nearest one is rate", "--shards", "--help"} {
+			if !strings.Contains(p.stderr.String(), want) {
+				t.Errorf("%s does not say %q:\n%s", command, want, p.stderr.String())
+			}
+		}
+	}
+	write("shards: 2\nrate: max\ncount: 5\ncreate: true\ntags: {team: calls}\n")
+	r.run(0, "--config", file)
+	if n := r.summary().Records; n != 5 {
+		t.Errorf("%d records, want 5", n)
+	}
+	if p := r.run(0, "--version"); !strings.HasPrefix(p.stdout.String(), "producer ") || !strings.Contains(p.stdout.String(), " go1.") {
+		t.Errorf("version: %s", p.stdout.String())
+	}
+}
+
+// Before, the stream of that name in the region of the environment was meant.
+func TestAnARNOfAnotherRegionEndsTheStart(t *testing.T) {
+	r := newRig(t)
+	if p := r.run(1, "--stream-arn", "arn:aws:kinesis:ap-south-1:123456789012:stream/calls"); !strings.Contains(p.stderr.String(), "AWS_REGION=ap-south-1") {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+}
+
 func TestARunThatCannotBeginSaysWhy(t *testing.T) {
 	r := newRig(t)
 	r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: faults.JSONError(400, "AccessDeniedException")})
@@ -42,7 +78,7 @@ func TestAResendHasFewFlags(t *testing.T) {
 			flags++
 		}
 	}
-	if flags != 10 {
+	if flags != 12 { // with --config and --version
 		t.Errorf("%d flags:\n%s", flags, p.stdout.String())
 	}
 	r.run(2, "resend", "--input", "feed")

@@ -13,11 +13,9 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/alecthomas/kong"
-
 	"example.com/callevents/producer/status"
+	"example.com/callevents/shared/cli"
 	"example.com/callevents/shared/logging"
-	"example.com/callevents/shared/units"
 )
 
 // Exit codes.
@@ -41,13 +39,16 @@ func main() {
 
 func command(args []string) int {
 	var cfg Config
-	parser := kong.Must(&cfg, kong.Name("producer"), kong.DefaultEnvars("CALLEVENTS"), units.Durations(),
-		kong.Description("Puts call events into a Kinesis data stream, at an exact pace and evenly spread over its shards."))
+	program := cli.Program{Name: "producer", Commands: []cli.Command{
+		{Flags: &Config{}, Help: "Puts call events into a Kinesis data stream, at an exact pace and evenly spread over its shards."}}}
+	if exitCode, mine := program.Completion(args, os.Stdout, os.Stderr); mine {
+		return exitCode
+	}
 	named := func(name string) bool { return slices.Contains(args, name) }
 	if !named("run") && !named("resend") && !named("health") {
 		args = append([]string{"run"}, args...) // the default; named, so that --help lists its flags
 	}
-	parsed, err := parser.Parse(args)
+	parsed, err := program.Parse("", &cfg, args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\nproducer --help lists all flags\n", err)
 		return exitUsage

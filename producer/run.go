@@ -116,7 +116,9 @@ type openedStream struct {
 func openStream(ctx context.Context, cfg *Config, router *route.Router, log *logrus.Logger) (*openedStream, error) {
 	var config aws.Config
 	err := startup.Wait(ctx, log, "the credentials", cfg.StartTimeout, func(ctx context.Context) (err error) {
-		config, err = awsclient.Load(ctx)
+		if config, err = awsclient.Load(ctx); err == nil {
+			config, err = streams.ByARN(config, cfg.StreamARN)
+		}
 		return err
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -53,7 +54,7 @@ type reader struct {
 	seed   maphash.Seed
 }
 
-// list calls each for every key at a location, in order, but for the probe of a consumer's start.
+// list calls each for every key at a location, in order, but for the probes of consumers' starts and checks.
 func (r reader) list(ctx context.Context, at warehouse.Location, each func(key string) error) error {
 	for listings := s3.NewListObjectsV2Paginator(r.bucket, &s3.ListObjectsV2Input{Bucket: &at.Bucket, Prefix: &at.Prefix}); listings.HasMorePages(); {
 		call, cancel := context.WithTimeout(ctx, callTimeout)
@@ -63,7 +64,7 @@ func (r reader) list(ctx context.Context, at warehouse.Location, each func(key s
 			return fmt.Errorf("list %s: %w", at, err)
 		}
 		for _, o := range listing.Contents {
-			if *o.Key == at.Prefix+warehouse.Probe {
+			if strings.HasPrefix(*o.Key, at.Prefix+warehouse.Probe) {
 				continue
 			}
 			if err := each(*o.Key); err != nil {

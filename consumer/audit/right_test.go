@@ -116,6 +116,7 @@ func TestWhatIsRightIsNotFound(t *testing.T) {
 		"what the start of a consumer leaves": {audit.Foreign, func(t *testing.T, w *world, _ *audit.Config) {
 			w.put(t, "records/_preflight", "", nil)
 			w.put(t, "errors/_preflight", "", nil)
+			w.put(t, "records/_preflight-ABC", "", nil) // of a check that must not delete
 		}, audit.Well},
 		"dead letters whose link was removed": {audit.DeadLetterFaults, func(t *testing.T, w *world, cfg *audit.Config) {
 			w.remove(t, w.firstKey(firstShard))

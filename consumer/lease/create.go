@@ -45,7 +45,7 @@ func (t *DynamoDB) Prepare(ctx context.Context) error {
 	if err := t.ready(ctx); err != nil {
 		return err
 	}
-	if err := t.probe(ctx); err != nil {
+	if err := startup.All(t.Tries())(ctx); err != nil {
 		return err
 	}
 	return t.pin(ctx)
@@ -63,6 +63,12 @@ func (t *DynamoDB) Create(ctx context.Context) error {
 		return err
 	}
 	return t.pin(ctx)
+}
+
+// Exists reports whether there is a table.
+func (t *DynamoDB) Exists(ctx context.Context) (bool, error) {
+	table, err := t.describe(ctx)
+	return table != nil, err
 }
 
 // errNotReady is within a [startup.NotYet].
@@ -140,22 +146,6 @@ func (t *DynamoDB) checkCapacity(table *types.TableDescription, cfg Config, shar
 	return fmt.Errorf("lease table %s has %d read and %d write capacity units; %d shards with --lease-duration %v need %d and %d, and each "+
 		"further instance needs as many reads again: aws dynamodb update-table --table-name %s --billing-mode PAY_PER_REQUEST",
 		t.name, aws.ToInt64(has.ReadCapacityUnits), aws.ToInt64(has.WriteCapacityUnits), shards, cfg.Duration, reads, writes, t.name)
-}
-
-// probe makes each kind of request that the run makes beside those of Check and pin. The condition of the deletion never
-// holds.
-func (t *DynamoDB) probe(ctx context.Context) error {
-	_, err := t.client.Scan(ctx, &dynamodb.ScanInput{TableName: &t.name, ConsistentRead: aws.Bool(true), Limit: aws.Int32(1)})
-	if err != nil {
-		return t.explain("scan", "Scan", err)
-	}
-	_, err = t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: key(probeKey),
-		ConditionExpression: aws.String("attribute_exists(#k)"), ExpressionAttributeNames: map[string]string{"#k": attrShardID}})
-	var absent *types.ConditionalCheckFailedException
-	if err == nil || errors.As(err, &absent) {
-		return nil
-	}
-	return t.explain("delete from", "DeleteItem", err)
 }
 
 // explain says what to do about an error of a call. It returns nil for nil.

@@ -34,14 +34,40 @@ const (
 // that it leaves nothing under the prefix of another application. It leaves an empty object called _preflight under each
 // prefix. Every error says what to do. [ErrFatal] means that trying again is of no use.
 func (s *Store) Preflight(ctx context.Context) error {
-	looks := []func(context.Context) error{s.checkNames, s.probeDays, s.probeAbsent, s.probeForeign}
-	tries := []func(context.Context) error{s.probeCreate, s.probePresent, s.probeList, s.probeErrors}
-	for _, step := range slices.Concat(looks, tries) {
-		if err := step(ctx); err != nil {
-			return fmt.Errorf("preflight of %s: %w", s.Location, err)
+	return startup.All(slices.Concat(s.Looks(), s.Tries()))(ctx)
+}
+
+// Looks are the steps of the preflight that only read.
+func (s *Store) Looks() []startup.Step {
+	return s.steps([]startup.Step{
+		{Name: "length of names", Try: s.checkNames},
+		{Name: "s3:ListBucket", Try: s.probeDays},
+		{Name: "s3:GetObject, absent objects", Try: s.probeAbsent},
+		{Name: "nobody else's prefix", Try: s.probeForeign},
+	})
+}
+
+// Tries are the steps of the preflight that write, and read what they have written.
+func (s *Store) Tries() []startup.Step {
+	return s.steps([]startup.Step{
+		{Name: "s3:PutObject, conditional", Try: s.probeCreate},
+		{Name: "s3:GetObject", Try: s.probePresent},
+		{Name: "listing by a part of a name", Try: s.probeList},
+		{Name: "s3:PutObject of dead letters", Try: s.probeErrors},
+	})
+}
+
+// steps adds to the errors of steps where they come from.
+func (s *Store) steps(steps []startup.Step) []startup.Step {
+	for i, step := range steps {
+		steps[i].Try = func(ctx context.Context) error {
+			if err := step.Try(ctx); err != nil {
+				return fmt.Errorf("preflight of %s: %w", s.Location, err)
+			}
+			return nil
 		}
 	}
-	return nil
+	return steps
 }
 
 // longest is a link whose key and metadata are as long as any of this store's.
@@ -151,18 +177,18 @@ func (s *Store) probeCreate(ctx context.Context) error {
 func (s *Store) probePresent(ctx context.Context) error { return s.probePresence(ctx, s.Prefix) }
 
 func (s *Store) probePresence(ctx context.Context, prefix string) error {
-	_, err := s.headProbe(ctx, prefix+Probe)
+	_, err := s.headProbe(ctx, prefix+s.probe)
 	if status(err) == http.StatusNotFound {
 		return fatal("head %s%s: %w; the store has just taken that object: use a store that shows an object once it is written, such as Amazon S3",
-			prefix, Probe, err)
+			prefix, s.probe, err)
 	}
-	return s.explain("head", prefix+Probe, "s3:GetObject on the prefix", err)
+	return s.explain("head", prefix+s.probe, "s3:GetObject on the prefix", err)
 }
 
 // probeList must find the probe by a part of its name, and no more if the listing starts behind it: a search that the
 // store answers with other names than were asked for would take an old link for the newest.
 func (s *Store) probeList(ctx context.Context) error {
-	name, part := s.Prefix+Probe, Probe[:len(Probe)/2]
+	name, part := s.Prefix+s.probe, s.probe[:len(Probe)/2]
 	for after, want := range map[string]bool{"": true, s.Prefix + part: true, name: false} {
 		listing, err := s.probeListing(ctx, part, nil, after)
 		if err != nil {
@@ -206,7 +232,7 @@ const conflicts = 10
 
 // putProbe returns an error of status 412 as it is: the caller knows what it means.
 func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string) error {
-	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + Probe), IfNoneMatch: ifNoneMatch,
+	in := &s3.PutObjectInput{Bucket: &s.Bucket, Key: aws.String(prefix + s.probe), IfNoneMatch: ifNoneMatch,
 		ContentType: aws.String(NDJSON.contentType()), Metadata: s.longest().metadata()}
 	err := s.put(ctx, in, strings.NewReader(""))
 	for attempt := 1; attempt <= conflicts && status(err) == http.StatusConflict && wait.For(ctx, backoff.After(attempt)) == nil; attempt++ {
@@ -215,7 +241,7 @@ func (s *Store) putProbe(ctx context.Context, prefix string, ifNoneMatch *string
 	if status(err) == http.StatusPreconditionFailed {
 		return err
 	}
-	return s.explain("put", prefix+Probe, "s3:PutObject there", err)
+	return s.explain("put", prefix+s.probe, "s3:PutObject there", err)
 }
 
 // Codes of S3's errors that a person understands only together with what to do.

@@ -47,6 +47,7 @@ type Config struct {
 type Store struct {
 	Config
 	client  Client
+	probe   string // name of the object that the preflight leaves
 	metrics *Metrics
 	log     *logrus.Entry
 }
@@ -54,7 +55,7 @@ type Store struct {
 // NewStore returns a store. Nothing is called before [Store.Preflight].
 func NewStore(cfg Config, client Client, metrics *Metrics, log *logrus.Entry) *Store {
 	cfg.Timeout = cmp.Or(cfg.Timeout, requestTimeout)
-	return &Store{Config: cfg, client: client, metrics: metrics, log: log}
+	return &Store{Config: cfg, client: client, probe: Probe, metrics: metrics, log: log}
 }
 
 // NewBatch returns an empty batch of the store's format.

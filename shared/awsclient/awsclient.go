@@ -1,15 +1,15 @@
 // Package awsclient is the one place where AWS configuration is loaded.
 //
 // Region, credentials and endpoints come from the SDK's default chain (environment, shared profile, instance
-// role; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> for endpoints). Without a region there, an EC2 instance is asked
-// for its own. Nothing here holds a credential or an
-// endpoint of its own. Every client made from it has connect and response deadlines; callers add a context
-// deadline for the whole call.
+// role; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE>, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT for endpoints).
+// Without a region there, an EC2 instance is asked for its own. Nothing here holds a credential or an endpoint of its own.
+// Every client made from it has connect and response deadlines; callers add a context deadline for the whole call.
 package awsclient
 
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -26,9 +26,27 @@ const DefaultRegion = "eu-north-1"
 
 // Deadlines of one HTTP attempt. An attempt that exceeds one counts as failed with unknown outcome.
 const (
-	connectTimeout  = 3 * time.Second // TCP and TLS
+	connectTimeout  = 3 * time.Second // TCP
+	tlsTimeout      = 5 * time.Second // a thousand handshakes at a time, after an outage, keep a quarter of a core busy for 3 s
 	responseTimeout = 5 * time.Second // from the last request byte to the first response byte
 )
+
+// A connection with HTTP/2 is asked for a sign of life after so much silence, and closed without one. A shared connection that
+// died would else fail call after call, until TCP gives up after minutes. Together they stay below half a minute.
+const (
+	pingAfter   = 10 * time.Second
+	pingTimeout = 5 * time.Second
+)
+
+// configure sets up the connections. An answer may last as long as it comes: only its first byte has a deadline. With HTTP/1.1
+// each call at a time needs a connection. All of them are kept for the next ones, so that a consumer with 1,000 shards does not
+// connect anew at each turn. Their number is that of the calls at a time; idle ones close after 90 s.
+func configure(t *http.Transport) {
+	t.TLSHandshakeTimeout = tlsTimeout
+	t.ResponseHeaderTimeout = responseTimeout
+	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, math.MaxInt
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout}
+}
 
 // instanceTimeout bounds the question for an instance's region. An instance answers in milliseconds; elsewhere nobody does.
 const instanceTimeout = time.Second
@@ -46,11 +64,7 @@ func (e *CredentialsError) Unwrap() error { return e.Err }
 func Load(ctx context.Context) (aws.Config, error) {
 	client := awshttp.NewBuildableClient().
 		WithDialerOptions(func(d *net.Dialer) { d.Timeout = connectTimeout }).
-		WithTransportOptions(func(t *http.Transport) {
-			t.TLSHandshakeTimeout = connectTimeout
-			t.ResponseHeaderTimeout = responseTimeout
-			t.MaxIdleConns, t.MaxIdleConnsPerHost = 256, 256 // as many calls as a producer makes at a time
-		})
+		WithTransportOptions(configure)
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("load AWS configuration: %w", err)
