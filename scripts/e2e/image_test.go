@@ -194,6 +194,12 @@ func trusts(t *testing.T, bundle []byte, names ...string) {
 // runs puts and stores records with the programs of the image, as nobody. The producer has a volume for its files.
 func (b *builder) runs(t *testing.T, i image) {
 	p := newPipeline(t, testenv.Kinesis(t))
+	for _, program := range []string{"producer", "consumer"} {
+		c := b.container(p, i, program)
+		if version := b.run("", "buildah", "run", "--isolation", "chroot", c.id, "--", program, "--version"); !strings.Contains(version, i.commit) {
+			t.Errorf("--version says %q, and not that it is of %s", version, i.commit)
+		}
+	}
 	volume := t.TempDir()
 	if err := os.Chown(volume, nobody, nobody); err != nil {
 		t.Fatal(err)
