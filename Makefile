@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test long chaos bench lint clean
+.PHONY: help run test long chaos bench image lint clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ chaos: ## two minutes of random faults, and the verification
 
 bench: ## all benchmarks but the soak
 	@scripts/bench.sh
+
+image: ## the container image of both programs, for amd64 and arm64
+	@scripts/image.sh
 
 lint: ## go vet and staticcheck, in every module
 	@scripts/lint.sh
