@@ -55,6 +55,8 @@ func (d *pageDecoder) pageMember(name []byte) (ok bool) {
 	case d.next:
 		d.page.NextShardIterator = new(string)
 		return d.text(d.page.NextShardIterator)
+	case "ChildShards": // of a shard that has ended: the SDK decodes them
+		return d.take("null")
 	case "MillisBehindLatest":
 		d.page.MillisBehindLatest = new(int64)
 		return d.integer(d.page.MillisBehindLatest)

@@ -1,6 +1,7 @@
 package kcl_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ import (
 	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 	"example.com/callevents/shared/testenv/fanout"
+	"example.com/callevents/shared/testenv/faults"
 )
 
 const streamARN = "arn:aws:kinesis:eu-north-1:000000000000:stream/s"
@@ -35,14 +37,46 @@ type world struct {
 	log     *logrustest.Hook
 	source  kcl.Source
 	tracker *stall.Tracker
-	before  func(w http.ResponseWriter, r *http.Request) (handled bool) // if set, sees requests first
+	another func() kcl.Source // another reader of the same shard
+	shard   fakeShard
+	at      sequence.Number // where the reader is
+	read    []string
+	ctx     context.Context
+	cancel  context.CancelFunc
 
-	mu     sync.Mutex
-	shard  fakeShard
-	at     sequence.Number // where the reader is
-	read   []string
-	ctx    context.Context
-	cancel context.CancelFunc
+	mu      sync.Mutex
+	refuse  string                 // code of the answer to SubscribeToShard; "": none
+	refused func(body string) bool // if set, only these are refused
+	asked   []string               // bodies of SubscribeToShard
+	askedAt []time.Time
+}
+
+// handle refuses a subscription, or passes the request on.
+func (w *world) handle(rw http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	time.Sleep(time.Millisecond) // as any network, so that the client is done with sending before the answer comes
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	w.mu.Lock()
+	code := ""
+	if faults.Operation(r) == "SubscribeToShard" {
+		w.asked, w.askedAt = append(w.asked, string(body)), append(w.askedAt, time.Now())
+		if w.refused == nil || w.refused(string(body)) {
+			code = w.refuse
+		}
+	}
+	w.mu.Unlock()
+	if code != "" {
+		faults.JSONError(400, code)(rw, r, nil)
+		return
+	}
+	w.adapter.ServeHTTP(rw, r)
+}
+
+// refuses answers SubscribeToShard with an error from now on; "": no more.
+func (w *world) refuses(code string, which func(body string) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse, w.refused = code, which
 }
 
 // newWorld must be called in a bubble. The caller calls close.
@@ -50,12 +84,7 @@ func newWorld(t *testing.T, opts fanout.Options) *world {
 	w := &world{t: t, tracker: stall.NewTracker(stall.After)}
 	w.adapter = fanout.NewAdapter(&w.shard, http.NotFoundHandler(), opts)
 	pipes := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	server := &http.Server{Handler: http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		time.Sleep(time.Millisecond) // as any network, so that the client has sent its request before the answer comes
-		if w.before == nil || !w.before(rw, r) {
-			w.adapter.ServeHTTP(rw, r)
-		}
-	})}
+	server := &http.Server{Handler: http.HandlerFunc(w.handle)}
 	go func() { _ = server.Serve(pipes) }()
 	transport := &http.Transport{DialContext: pipes.dial, ResponseHeaderTimeout: 5 * time.Second}
 	cfg := testenv.Config("http://kinesis")
@@ -70,7 +99,8 @@ func newWorld(t *testing.T, opts fanout.Options) *world {
 	for consumer.Ready(w.ctx) != nil {
 		time.Sleep(time.Second)
 	}
-	w.source = kcl.NewFanOut(w.client, consumer, first, w.tracker, logrus.NewEntry(logger))
+	w.another = func() kcl.Source { return kcl.NewFanOut(w.client, consumer, first, w.tracker, logrus.NewEntry(logger)) }
+	w.source = w.another()
 	t.Cleanup(func() {
 		w.cancel()
 		server.Close()
@@ -122,7 +152,7 @@ func (w *world) reads(d time.Duration) {
 func (w *world) exact() {
 	w.t.Helper()
 	for i, data := range w.read {
-		if data != fmt.Sprint(i) {
+		if n, err := strconv.Atoi(data); err != nil || n != i {
 			w.t.Fatalf("record %d is %s", i, data)
 		}
 	}
@@ -145,6 +175,7 @@ func (w *world) logged(level logrus.Level) (n int) {
 type fakeShard struct {
 	mu      sync.Mutex
 	records []types.Record
+	given   int // records, repeats included
 	size    int // of the data of a record, if more than its index
 	closed  bool
 	gone    bool
@@ -189,6 +220,7 @@ func (s *fakeShard) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _
 		return nil, err
 	}
 	n := min(10, len(s.records)-at)
+	s.given += n
 	out := &kinesis.GetRecordsOutput{Records: s.records[at : at+n], MillisBehindLatest: aws.Int64(int64(1000 * (len(s.records) - at - n)))}
 	if !s.closed || at+n < len(s.records) {
 		out.NextShardIterator = aws.String(strconv.Itoa(at + n))

@@ -3,8 +3,13 @@ package fanout
 import (
 	"context"
 	"net/http"
+	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/smithy-go/eventstream"
+
+	"example.com/callevents/shared/wait"
 )
 
 // Fault sends an event in its own way. After it the subscription is over. The context ends when the client goes away or
@@ -57,10 +62,10 @@ func Event(event *types.SubscribeToShardEvent) Fault {
 	}
 }
 
-// Frame sends other bytes instead.
-func Frame(frame []byte) Fault {
+// Message sends another message instead.
+func Message(messageType, eventType, payload string) Fault {
 	return func(ctx context.Context, w http.ResponseWriter, _ []byte) {
-		send(w, frame)
+		send(w, encode([]byte(payload), eventstream.MessageTypeHeader, messageType, eventstream.EventTypeHeader, eventType))
 		<-ctx.Done()
 	}
 }
@@ -68,4 +73,14 @@ func Frame(frame []byte) Fault {
 func send(w http.ResponseWriter, frame []byte) {
 	_, _ = w.Write(frame)
 	_ = http.NewResponseController(w).Flush()
+}
+
+// Trickle sends the event in ten parts, with a pause after each.
+func Trickle(pause time.Duration) Fault {
+	return func(ctx context.Context, w http.ResponseWriter, frame []byte) {
+		for part := range slices.Chunk(frame, len(frame)/10+1) {
+			send(w, part)
+			_ = wait.For(ctx, pause)
+		}
+	}
 }
