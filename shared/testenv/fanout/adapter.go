@@ -75,7 +75,7 @@ type request struct {
 func (a *Adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handle, ok := map[string]func(http.ResponseWriter, *http.Request, request){
 		"RegisterStreamConsumer": a.register, "DescribeStreamConsumer": a.describe, "DeregisterStreamConsumer": a.deregister,
-		"SubscribeToShard": a.subscribe,
+		"SubscribeToShard": a.subscribe, "DescribeStreamSummary": a.summarize,
 	}[faults.Operation(r)]
 	if !ok {
 		a.pass.ServeHTTP(w, r)

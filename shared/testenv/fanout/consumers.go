@@ -1,8 +1,13 @@
 package fanout
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -75,6 +80,28 @@ func (a *Adapter) describe(w http.ResponseWriter, _ *http.Request, in request) {
 	out := a.output(c)
 	out["StreamARN"] = c.stream
 	answer(w, map[string]any{"ConsumerDescription": out})
+}
+
+// summarize adds the number of consumers to the real answer. kinesalite knows neither it nor streams by ARN.
+func (a *Adapter) summarize(w http.ResponseWriter, r *http.Request, in request) {
+	body := fmt.Sprintf(`{"StreamName":%q}`, cmp.Or(in.StreamName, streamOf(in.StreamARN)))
+	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+	recorder := httptest.NewRecorder()
+	a.pass.ServeHTTP(recorder, r)
+	var out struct{ StreamDescriptionSummary map[string]any }
+	decoder := json.NewDecoder(bytes.NewReader(recorder.Body.Bytes()))
+	decoder.UseNumber()
+	if recorder.Code != http.StatusOK || decoder.Decode(&out) != nil {
+		w.Header().Set("Content-Type", recorder.Header().Get("Content-Type"))
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write(recorder.Body.Bytes())
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	arn, _ := out.StreamDescriptionSummary["StreamARN"].(string)
+	out.StreamDescriptionSummary["ConsumerCount"] = a.count(arn)
+	answer(w, out)
 }
 
 // deregister ends the consumer's subscriptions, too.
