@@ -72,6 +72,14 @@ func (w *world) handle(rw http.ResponseWriter, r *http.Request) {
 	w.adapter.ServeHTTP(rw, r)
 }
 
+// calls returns the bodies and times of all calls of SubscribeToShard since it was last asked.
+func (w *world) calls() (asked []string, at []time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	asked, at, w.asked, w.askedAt = w.asked, w.askedAt, nil, nil
+	return asked, at
+}
+
 // refuses answers SubscribeToShard with an error from now on; "": no more.
 func (w *world) refuses(code string, which func(body string) bool) {
 	w.mu.Lock()
@@ -156,8 +164,8 @@ func (w *world) exact() {
 			w.t.Fatalf("record %d is %s", i, data)
 		}
 	}
-	if len(w.read) != len(w.shard.records) {
-		w.t.Errorf("%d records read, %d put", len(w.read), len(w.shard.records))
+	if put, _ := w.shard.count(); len(w.read) != put {
+		w.t.Errorf("%d records read, %d put", len(w.read), put)
 	}
 }
 
@@ -179,6 +187,20 @@ type fakeShard struct {
 	size    int // of the data of a record, if more than its index
 	closed  bool
 	gone    bool
+}
+
+// change runs f under the shard's lock.
+func (s *fakeShard) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+// count returns how many records were put, and how many were given.
+func (s *fakeShard) count() (put, given int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.records), s.given
 }
 
 func (s *fakeShard) put(n int) {

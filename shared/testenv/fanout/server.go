@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -34,6 +35,7 @@ func Listen(target string, opts Options) (*Server, error) {
 			r.SetURL(to)
 			r.Out.Host = r.In.Host // it is part of what the client has signed
 		},
+		ErrorLog:     log.New(io.Discard, "", 0),
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	s := &Server{addr: servers.FreeAddr()}
