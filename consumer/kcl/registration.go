@@ -34,8 +34,6 @@ func NewRegistration(client *kinesis.Client, streamARN, name string, log *logrus
 // Ready registers the consumer unless it is registered. It is one attempt: until the consumer is ACTIVE the error is
 // [startup.NotYet].
 func (r *Registration) Ready(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	out, err := r.client.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{StreamARN: &r.streamARN, ConsumerName: &r.name})
 	var absent *types.ResourceNotFoundException
 	if errors.As(err, &absent) {
@@ -50,6 +48,8 @@ func (r *Registration) Ready(ctx context.Context) error {
 	case types.ConsumerStatusDeleting:
 		return startup.NotYet("consumer %s is being deregistered; then it is registered again", r.name)
 	default:
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.arn = aws.ToString(found.ConsumerARN)
 	}
 	return nil
