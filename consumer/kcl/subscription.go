@@ -44,15 +44,17 @@ func subscribe(ctx context.Context, client *kinesis.Client, input *kinesis.Subsc
 	out, err := client.SubscribeToShard(ctx, input, func(o *kinesis.Options) {
 		o.Protocol, o.Retryer = s.events, aws.NopRetryer{} // Kinesis takes one call a second
 	})
-	if !deadline.Stop() && context.Cause(ctx) == context.DeadlineExceeded {
+	if err == nil {
+		s.stream = out.GetStream()
+		context.AfterFunc(ctx, func() { _ = s.stream.Close() }) // the SDK's goroutines end with the stream, and not with the context
+	}
+	if !deadline.Stop() {
 		err = failedCall(context.DeadlineExceeded)
 	}
 	if err != nil {
 		s.close()
 		return nil, err
 	}
-	s.stream = out.GetStream()
-	context.AfterFunc(ctx, func() { _ = s.stream.Close() }) // the SDK's goroutines end with the stream, and not with the context
 	if server, ok := awsmiddleware.GetServerTime(out.ResultMetadata); ok {
 		s.clock = time.Until(server)
 	}
