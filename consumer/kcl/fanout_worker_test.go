@@ -97,7 +97,7 @@ func TestOutagesAreOutlastedByFanOut(t *testing.T) {
 		},
 		"taken over": func(_ *rig, s *fanout.Server) func() { s.TakeOver(); return func() {} },
 		"each event breaks": func(_ *rig, s *fanout.Server) func() {
-			s.Strike(20, fanout.Cut())
+			s.Strike(4, fanout.Cut())
 			return func() {}
 		},
 	} {
