@@ -42,6 +42,8 @@ type Config struct {
 	WorkerID     string `placeholder:"NAME" help:"Name of this instance in the lease table and the log; a random part is added, so that two processes never pass for one. Default: host and process number."`
 	Start        string `default:"TRIM_HORIZON" values:"TRIM_HORIZON,LATEST" help:"Where an application starts that has never run: TRIM_HORIZON (the oldest record), LATEST (the time of this first start), or a time (RFC 3339). Later starts go on where the last ended."`
 
+	Read string `default:"polling" help:"How shards are read: polling (GetRecords, which all applications of a stream share) or fan-out (enhanced fan-out: 2 MB a second and shard of its own, pushed at once; it costs, see docs/operations.md)."`
+
 	FlushInterval time.Duration `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
 	FlushBytes    units.Bytes   `default:"8MiB" help:"An object is written when it holds this much before compression. At most 48MiB. Times the shards held, it bounds the memory."`
 	FlushRecords  int           `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
@@ -86,6 +88,8 @@ func (c *Config) Validate() error {
 		"--prefix %q and --errors-prefix %q: neither may contain the other", c.Prefix, c.ErrorsPrefix)
 	_, err := c.startAt(time.Now())
 	check(err == nil, "--start %q: use TRIM_HORIZON, LATEST or a time such as 2026-01-31T12:00:00Z that is not in the future", c.Start)
+	check(c.Read == polling || c.Read == fanOut, "--read %q: use polling or fan-out", c.Read)
+	check(c.Read != fanOut || len(c.App) <= maxConsumerName, "--app %q: at most 128 characters with --read fan-out, which registers a consumer of that name", c.App)
 	check(c.FlushInterval >= 100*time.Millisecond, "--flush-interval %v: at least 100ms", c.FlushInterval)
 	check(c.FlushBytes >= 1 && c.FlushBytes <= maxFlushBytes, "--flush-bytes %v: 1B to 48MiB", c.FlushBytes)
 	check(c.FlushRecords >= 0, "--flush-records %d: 0 (no limit) or more", c.FlushRecords)

@@ -44,6 +44,8 @@ func TestWrongFlags(t *testing.T) {
 		"no bucket":           {args: []string{"--bucket", "a/b", "--start-timeout", "0s"}, want: []string{`--bucket "a/b"`, "--start-timeout 0s"}},
 		"not ASCII":           {args: []string{"--prefix", "événements/"}, want: []string{"printable ASCII"}},
 		"environment":         {env: []string{"CALLEVENTS_FLUSH_INTERVAL=1ms"}, want: []string{"--flush-interval 1ms"}},
+		"read":                {args: []string{"--read", "pushing"}, want: []string{`--read "pushing"`}},
+		"a consumer's name":   {args: []string{"--read", "fan-out", "--app", strings.Repeat("a", 129)}, want: []string{"at most 128 characters"}},
 		"redrive": {
 			args: []string{"redrive", "--reason", "mood", "--day", "today", "--bucket-owner", "12345678901", "--log-format", "xml"},
 			want: []string{`--reason "mood"`, `--day "today"`, `--bucket-owner "12345678901"`, `--log-format "xml"`},
@@ -75,7 +77,7 @@ func TestHelp(t *testing.T) {
 	help := strings.Join(strings.Fields(string(out)), " ")
 	for flag, value := range map[string]string{
 		"stream": `"AForB_callevents"`, "app": `"callevents-consumer"`, "bucket": `"aforb-consumer-data"`,
-		"prefix": `"mandir-event-records/"`, "errors-prefix": `"mandir-event-errors/"`, "worker-id": "NAME", "start": `"TRIM_HORIZON"`,
+		"prefix": `"mandir-event-records/"`, "errors-prefix": `"mandir-event-errors/"`, "worker-id": "NAME", "start": `"TRIM_HORIZON"`, "read": `"polling"`,
 		"flush-interval": "60s", "flush-bytes": "8MiB", "flush-records": "0", "format": `"ndjson"`, "compression": `"gzip"`,
 		"lease-duration": "10s", "sync-interval": "1s", "start-timeout": "5m", "http": "HOST:PORT", "bucket-owner": "ACCOUNT", "log-format": `"text"`, "log-level": `"info"`,
 	} {

@@ -54,8 +54,8 @@ func (cfg *Config) run(ctx context.Context, logger *logrus.Logger) error {
 }
 
 // consume makes sure of the stream, the lease table and the bucket, and then works. The order of the start: first it
-// only reads, so that a start that fails leaves nothing where another application is; then it tries the bucket; the
-// lease table, which pins this start's stream and location, comes last.
+// only reads, so that a start that fails leaves nothing where another application is; then it tries the bucket, and registers
+// the consumer of enhanced fan-out, which costs; the lease table, which pins this start's stream and location, comes last.
 func (cfg *Config) consume(ctx context.Context, instance *instance, registry *prometheus.Registry, log *logrus.Entry) error {
 	start := starting{log, time.Now().Add(cfg.StartTimeout)}
 	awsCfg, err := await(ctx, start, "the AWS credentials", loadAWS(cfg.StreamARN))
@@ -77,6 +77,10 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	if err := start.wait(ctx, "the bucket", store.Preflight); err != nil {
 		return err
 	}
+	registered, err := cfg.register(ctx, start, awsCfg, stream.arn, log)
+	if err != nil {
+		return err
+	}
 	if err := start.wait(ctx, "the lease table", table.Prepare); err != nil {
 		return err
 	}
@@ -91,13 +95,15 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(instance, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
+	reading := cfg.kcl(instance, table.Application().Start(), stream.retention)
+	reading.Consumer = registered
+	worker := kcl.NewWorker(reading, awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
 	registry.MustRegister(worker)
 	instance.begin(worker, table, awsCfg.Region, store.Location.String())
 	defer beside(context.WithoutCancel(ctx), instance.watch)()
 	defer beside(context.WithoutCancel(ctx), func(ctx context.Context) { table.Tell(ctx, cfg.lease(instance.workerID, instance.lookout.Report)) })()
-	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "warehouse": store.Location,
+	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "read": cfg.Read, "warehouse": store.Location,
 		"distributes_itself": stream.distributesItself, "initial_position": table.Application().InitialPosition}).Info("consumer started")
 	defer beside(ctx, moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.run)()
 	return worker.Run(ctx)

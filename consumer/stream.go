@@ -20,6 +20,7 @@ import (
 
 // streamInfo is what the consumer needs to know about its stream.
 type streamInfo struct {
+	arn       string
 	identity  string // ARN and creation time: another stream under the same name has other sequence numbers
 	retention time.Duration
 	now       time.Time     // by the clock of Kinesis, which also dates the records
@@ -112,6 +113,7 @@ func newStreamInfo(out *kinesis.DescribeStreamSummaryOutput) streamInfo {
 		now = time.Now()
 	}
 	return streamInfo{
+		arn:       aws.ToString(s.StreamARN),
 		identity:  aws.ToString(s.StreamARN) + "@" + aws.ToTime(s.StreamCreationTimestamp).UTC().Format(time.RFC3339),
 		retention: time.Duration(aws.ToInt32(s.RetentionPeriodHours)) * time.Hour,
 		now:       now,

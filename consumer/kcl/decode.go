@@ -17,17 +17,24 @@ import (
 // All data of a page is one piece of memory; body is not kept. Keys and sequence numbers are strings of their own: a
 // batch holds its last sequence number for long, and must not hold the page by it.
 func decodePage(body []byte, page *kinesis.GetRecordsOutput) bool {
-	d := pageDecoder{rest: body, data: make([]byte, 0, base64.StdEncoding.DecodedLen(len(body)))}
-	if !d.object((*pageDecoder).pageMember) || len(d.rest) > 0 {
-		return false
+	decoded, ok := decode(body, "NextShardIterator")
+	if ok {
+		*page = decoded
 	}
-	*page = d.page
-	return true
+	return ok
+}
+
+// decode decodes an object with records. next is the member that says where reading goes on.
+func decode(body []byte, next string) (page kinesis.GetRecordsOutput, ok bool) {
+	d := pageDecoder{rest: body, next: next, data: make([]byte, 0, base64.StdEncoding.DecodedLen(len(body)))}
+	ok = d.object((*pageDecoder).pageMember) && len(d.rest) == 0
+	return d.page, ok
 }
 
 // pageDecoder takes token after token off the rest. Its methods report whether what they were to take was there.
 type pageDecoder struct {
 	rest   []byte
+	next   string
 	page   kinesis.GetRecordsOutput
 	fields []fields // what the records point to
 	data   []byte   // of all records so far
@@ -45,9 +52,11 @@ func (d *pageDecoder) pageMember(name []byte) (ok bool) {
 		n := len(d.rest) / 1024 // a guess; there may be more
 		d.page.Records, d.fields = make([]types.Record, 0, n), make([]fields, 0, n)
 		return d.list((*pageDecoder).record)
-	case "NextShardIterator":
+	case d.next:
 		d.page.NextShardIterator = new(string)
 		return d.text(d.page.NextShardIterator)
+	case "ChildShards": // of a shard that has ended: the SDK decodes them
+		return d.take("null")
 	case "MillisBehindLatest":
 		d.page.MillisBehindLatest = new(int64)
 		return d.integer(d.page.MillisBehindLatest)

@@ -2,7 +2,8 @@
 // github.com/vmware/vmware-go-kcl-v2, and its only importer but for the stock consumers that it is compared with.
 //
 //	consume.go   the life of one shard, from the acquisition of its lease to the release: read this first
-//	source.go    what reads a shard; poller.go: by GetRecords (protocol.go and decode.go only save CPU on the way)
+//	source.go    what reads a shard; poller.go: by GetRecords (protocol.go and decode.go only save CPU on the way);
+//	             fanout.go: by enhanced fan-out (subscription.go: one call, event.go: its events, registration.go: the consumer)
 //	catalog.go   the shards of the stream
 //	worker.go    start and stop
 //	library.go   all that the library asks, answered
@@ -29,6 +30,25 @@
 //
 // An error of the call ends the goroutine without another call to the record processor, which therefore does nothing. The
 // error must not be one of throttling: then the library would call again.
+//
+// # Enhanced fan-out
+//
+// Kinesis pushes the events of a shard through a subscription, and knows one for each registered consumer and shard. All
+// instances share the consumer, since the lease says who reads. One rule keeps records from being lost or repeated: a
+// subscription begins after the last event that was given to the pipeline, whatever else was on its way.
+//
+//	the subscription                    what is done
+//	is nearly five minutes old          another begins at the continuation sequence number; this one is dropped
+//	ends in order                       the same
+//	is cut, damaged or an exception     the same, with a Warn; Kinesis refuses it for five seconds after the last one began
+//	brings nothing for 20 s             the same
+//	is taken over, or refused           once a second again: the last owner has not noticed yet, or subscribed a moment ago
+//	is not asked for, S3 being slow     nothing: two events are decoded, the rest stays in the connection
+//	knows no such consumer              it was deregistered: it is registered again, as at a start
+//	knows no such shard, or stream      the shard is left, as by GetRecords
+//
+// The shard ends with an event that has child shards and no continuation sequence number. An event with neither is broken:
+// half a sign must not end a shard.
 //
 // # The library's defects, and what keeps them away
 //

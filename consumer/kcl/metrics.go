@@ -18,9 +18,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		bytes: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_kinesis_bytes_read_total",
 			Help: "Bytes of data and partition keys read."}),
 		pages: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_kinesis_pages_read_total",
-			Help: "GetRecords calls that succeeded."}),
+			Help: "GetRecords calls that succeeded, or events of a subscription."}),
 		readFailures: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_kinesis_read_failures_total",
-			Help: "Reads that failed and were tried again."}),
+			Help: "Reads that failed and were tried again, and subscriptions that broke."}),
 	}
 	reg.MustRegister(m.records, m.bytes, m.pages, m.readFailures)
 	return m

@@ -48,6 +48,9 @@ type poller struct {
 }
 
 func (w *Worker) newSource(shardID string, tracker *stall.Tracker, log *logrus.Entry) source {
+	if w.cfg.Consumer != nil {
+		return w.newFanOut(shardID, tracker, log)
+	}
 	p := &poller{client: w.client, stream: w.cfg.Stream, limit: firstPage,
 		cursor: cursor{shardID: shardID, start: w.cfg.Start, tracker: tracker, metrics: w.metrics, log: log}}
 	p.newest.Store(&reading{called: time.Now()})

@@ -110,7 +110,7 @@ var oddAnswers = []string{
 	`{"Records":[{"ApproximateArrivalTimestamp":9300000000}]}`, `{"Records":[{"ApproximateArrivalTimestamp":.5}]}`, `{"Records":[{"ApproximateArrivalTimestamp":01}]}`,
 	`{"Records":[{"ApproximateArrivalTimestamp":+1}]}`, `{"Records":[{"ApproximateArrivalTimestamp":0x1p4}]}`, `{"Records":[{"ApproximateArrivalTimestamp":Inf}]}`,
 	`{"Records":[{"ApproximateArrivalTimestamp":}]}`, `{"Records":[{"ApproximateArrivalTimestamp":1]}`, `{"MillisBehindLatest":1.5}`, `{"MillisBehindLatest":-0}`,
-	`{"MillisBehindLatest":99999999999999999999}`, `{"MillisBehindLatest":"1"}`, `{"MillisBehindLatest":1e3}`, `{"NextShardIterator":"a","ChildShards":[]}`,
+	`{"MillisBehindLatest":99999999999999999999}`, `{"Records":[],"ChildShards":null}`, `{"ContinuationSequenceNumber":"1","NextShardIterator":"a"}`, `{"MillisBehindLatest":"1"}`, `{"MillisBehindLatest":1e3}`, `{"NextShardIterator":"a","ChildShards":[]}`,
 	`{"Records":[],"ChildShards":[{"ShardId":"s","ParentShards":["p"],"HashKeyRange":{"StartingHashKey":"0","EndingHashKey":"1"}}],"MillisBehindLatest":0}`,
 }
 

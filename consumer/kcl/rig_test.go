@@ -48,6 +48,7 @@ type rig struct {
 	lease  time.Duration // so long that no lease is lost on a busy machine; tests of expiry set it shorter
 	flush  time.Duration
 
+	consumer *kcl.Registration // nil: the rig's workers poll
 	stall    time.Duration     // 0: half a minute
 	onCommit func(records int) // called for every link, if set
 
@@ -113,7 +114,7 @@ func (r *rig) run(id string) *node {
 	}
 	n.worker = kcl.NewWorker(kcl.Config{
 		Stream: r.stream, Application: r.app, WorkerID: id, Start: table.Application().Start(),
-		Retention: 24 * time.Hour, StallAfter: r.stall, Grace: r.lease,
+		Consumer: r.consumer, Retention: 24 * time.Hour, StallAfter: r.stall, Grace: r.lease,
 		Lease: lease.Config{WorkerID: id, Duration: r.lease, SyncInterval: 200 * time.Millisecond},
 	}, testenv.Config(r.kinesis.URL()), table, r.pipelines(shards), lease.NewMetrics(n.registry), kcl.NewMetrics(n.registry), log)
 	n.registry.MustRegister(n.worker)

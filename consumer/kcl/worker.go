@@ -25,6 +25,7 @@ type Config struct {
 	WorkerID    string
 	Start       time.Time // pinned initial position of the application; zero: TRIM_HORIZON
 	Lease       lease.Config
+	Consumer    *Registration // reads by enhanced fan-out, and is ready; nil: by GetRecords
 	// Retention of the stream, for the metric of what is left of it.
 	Retention time.Duration
 	// StallAfter is how long a shard may make no progress before it counts as blocked; 0: [stall.After].

@@ -40,7 +40,7 @@ func Reasons() []Reason {
 func (r Reason) Advice() string {
 	switch r {
 	case KinesisDenied:
-		return "allow kinesis:GetShardIterator and kinesis:GetRecords on the stream, and kms:Decrypt on its key; check the credentials"
+		return "allow kinesis:GetShardIterator and kinesis:GetRecords on the stream, or kinesis:SubscribeToShard on its consumer, and kms:Decrypt on its key; check the credentials"
 	case KinesisFailing:
 		return "wait if Kinesis is disturbed; otherwise check the network, and that not too many applications read this stream"
 	case S3Denied:

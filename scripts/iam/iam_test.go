@@ -10,6 +10,7 @@ const (
 	account = "ACCOUNT_ID"
 	stream  = "arn:aws:kinesis:eu-north-1:ACCOUNT_ID:stream/AForB_callevents"
 	table   = "arn:aws:dynamodb:eu-north-1:ACCOUNT_ID:table/callevents-consumer"
+	fanOut  = stream + "/consumer/callevents-consumer*"
 	bucket  = "arn:aws:s3:::aforb-consumer-data"
 	records = "mandir-event-records/"
 	errors  = "mandir-event-errors/"
@@ -23,7 +24,9 @@ var policies = map[string]map[string][]string{
 		stream: {"kinesis:CreateStream", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecords"},
 	},
 	"consumer.json": {
-		stream: {"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
+		stream: {"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards",
+			"kinesis:RegisterStreamConsumer"},
+		fanOut: {"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"},
 		table: {
 			"dynamodb:CreateTable", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem",
 			"dynamodb:Scan", "dynamodb:UpdateItem",
@@ -70,14 +73,24 @@ func TestPoliciesAllowWhatIsNeededAndNothingElse(t *testing.T) {
 
 // What only a first start needs is a statement of its own, which can be dropped. Before, it was among what the run needs.
 func TestWhatOnlyAFirstStartNeedsCanBeDropped(t *testing.T) {
-	for file, first := range map[string]struct{ sid, action string }{
-		"producer.json": {"CreateTheStream", "kinesis:CreateStream"},
-		"consumer.json": {"CreateTheLeaseTable", "dynamodb:CreateTable"},
+	for _, first := range []struct{ file, sid, action string }{
+		{"producer.json", "CreateTheStream", "kinesis:CreateStream"},
+		{"consumer.json", "CreateTheLeaseTable", "dynamodb:CreateTable"},
+		{"consumer.json", "RegisterForFanOut", "kinesis:RegisterStreamConsumer"},
 	} {
-		for _, s := range read(t, file) {
+		for _, s := range read(t, first.file) {
 			if has := slices.Contains(s.Action, first.action); has != (s.Sid == first.sid) || has && len(s.Action) > 1 {
-				t.Errorf("%s: %s has %q", file, s.Sid, s.Action)
+				t.Errorf("%s: %s has %q", first.file, s.Sid, s.Action)
 			}
+		}
+	}
+}
+
+// A consumer that is registered has its time in its ARN.
+func TestOnlyTheOwnConsumerMayBeSubscribedTo(t *testing.T) {
+	for consumer, want := range map[string]bool{"callevents-consumer:1795702498": true, "another:1795702498": false} {
+		if got := allowed(t, read(t, "consumer.json"), request{action: "kinesis:SubscribeToShard", resource: stream + "/consumer/" + consumer}); got != want {
+			t.Errorf("%s: allowed %v, want %v", consumer, got, want)
 		}
 	}
 }

@@ -14,8 +14,20 @@ const script = "../../chaos.sh"
 
 // Every kind of fault comes at least once, in about a minute. The patience is long: a slow machine is no stall.
 func TestNothingIsLostOrRepeatedUnderEveryKindOfFault(t *testing.T) {
-	out := run(t, "--seed", "1", "--seconds", "45", "--patience", "60s")
-	list, err := exec.Command(script, "--list").Output()
+	everyKind(t, "--seed", "1", "--seconds", "45", "--patience", "60s")
+}
+
+// What a subscription can meet, with some of the other faults.
+func TestNothingIsLostOrRepeatedUnderFaultsOfFanOut(t *testing.T) {
+	everyKind(t, "--seed", "1", "--seconds", "20", "--patience", "60s", "--read", "fan-out",
+		"--only", "subscription-cut,subscription-silent,take-over,kill,zombie,terminate,split,kinesis-restart,s3-half-open")
+}
+
+// everyKind wants each kind that the run may inject to have come.
+func everyKind(t *testing.T, args ...string) {
+	t.Helper()
+	out := run(t, args...)
+	list, err := exec.Command(script, append(args, "--list")...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

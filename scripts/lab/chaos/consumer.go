@@ -15,6 +15,7 @@ import (
 type consumer struct {
 	n       int
 	binary  string
+	args    []string         // beside those that all have
 	proxies [3]*faults.Proxy // by service
 	log     *logFile
 
@@ -45,9 +46,9 @@ func (c *consumer) start(renamed bool) error {
 	if c.clock != 0 {
 		binary, env = c.binary+"-clock", append(env, fmt.Sprintf("CHAOS_CLOCK_SECONDS=%d", int(c.clock.Seconds())))
 	}
-	process, err := children.StartProgram(c.log, env, binary, "--worker-id", c.name, "--stream", stream, "--app", leaseTable,
+	process, err := children.StartProgram(c.log, env, binary, append([]string{"--worker-id", c.name, "--stream", stream, "--app", leaseTable,
 		"--bucket", bucket, "--prefix", prefix, "--errors-prefix", errorsPrefix, "--flush-interval", flushInterval.String(),
-		"--lease-duration", leaseDuration.String(), "--sync-interval", "250ms")
+		"--lease-duration", leaseDuration.String(), "--sync-interval", "250ms"}, c.args...)...)
 	if err != nil {
 		return err
 	}

@@ -27,16 +27,16 @@ type fleet struct {
 	endedByItself func(c *consumer, lastLine string)
 }
 
-func newFleet(binary, dir string, s *services, counts *logCounts, endedByItself func(*consumer, string)) (*fleet, error) {
+func newFleet(binary, dir string, args []string, s *services, counts *logCounts, endedByItself func(*consumer, string)) (*fleet, error) {
 	f := &fleet{endedByItself: endedByItself}
 	for n := 1; n <= mostConsumers; n++ {
-		c := &consumer{n: n, binary: binary}
+		c := &consumer{n: n, binary: binary, args: args}
 		var err error
 		if c.log, err = newLogFile(c.String(), filepath.Join(dir, fmt.Sprintf("consumer-%d.log", n)), counts); err != nil {
 			return nil, err
 		}
 		for _, of := range allServices {
-			if c.proxies[of], err = faults.Listen(s.server(of).URL()); err != nil {
+			if c.proxies[of], err = faults.Listen(s.url(of)); err != nil {
 				return nil, err
 			}
 		}

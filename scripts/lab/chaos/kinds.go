@@ -4,9 +4,10 @@ import "context"
 
 // kind is a kind of fault. inject injects one and returns when it is over; an error says why it could not.
 type kind struct {
-	name     string
-	oursOnly bool // no fault for the stock consumer
-	inject   func(ctx context.Context, f *fault) error
+	name       string
+	oursOnly   bool // no fault for the stock consumer
+	fanOutOnly bool // no fault where consumers poll
+	inject     func(ctx context.Context, f *fault) error
 }
 
 // kinds returns all kinds of faults.
@@ -26,6 +27,9 @@ func kinds() []kind {
 		{name: "merge", inject: merge},
 		{name: "poison", oursOnly: true, inject: poison},
 		{name: "ledger-disk-full", oursOnly: true, inject: fillDisk},
+		{name: "subscription-cut", fanOutOnly: true, inject: cutSubscriptions},
+		{name: "subscription-silent", fanOutOnly: true, inject: silenceSubscriptions},
+		{name: "take-over", fanOutOnly: true, inject: takeOver},
 	}
 	onRoute := func(name string, choose func(*fault) route, of service) []kind {
 		return []kind{

@@ -36,6 +36,7 @@ type Config struct {
 	Seconds  float64       `default:"0" help:"The same in seconds, in addition."`
 	Rate     float64       `default:"200" help:"Call events per second."`
 	Patience time.Duration `default:"13s" help:"How long a shard may make no progress after the faults. The lease duration is 3s."`
+	Read     string        `default:"polling" enum:"polling,fan-out" help:"How the consumers read: polling or fan-out."`
 	Stock    bool          `help:"Run the stock consumer of the library instead of ours, to see what is lost and duplicated then."`
 	Only     []string      `placeholder:"KIND,..." help:"Inject only these kinds of faults."`
 	List     bool          `help:"List the kinds of faults and end."`
@@ -47,6 +48,9 @@ func (c *Config) Validate() error {
 	var problems []error
 	if c.duration() <= 0 && !c.List {
 		problems = append(problems, errors.New("--minutes or --seconds: more than 0"))
+	}
+	if c.Stock && c.fanOut() {
+		problems = append(problems, errors.New("--stock: the stock consumer polls"))
 	}
 	if c.Rate < 1 {
 		problems = append(problems, fmt.Errorf("--rate %v: at least 1", c.Rate))
@@ -60,6 +64,8 @@ func (c *Config) Validate() error {
 	return errors.Join(problems...)
 }
 
+func (c *Config) fanOut() bool { return c.Read == "fan-out" }
+
 func (c *Config) duration() time.Duration {
 	return time.Duration((c.Minutes*60 + c.Seconds) * float64(time.Second))
 }
@@ -67,7 +73,7 @@ func (c *Config) duration() time.Duration {
 // kinds returns the kinds that the run may inject.
 func (c *Config) kinds() (list []kind, err error) {
 	for _, k := range kinds() {
-		if !c.Stock || !k.oursOnly {
+		if (!c.Stock || !k.oursOnly) && (c.fanOut() || !k.fanOutOnly) {
 			list = append(list, k)
 		}
 	}
@@ -97,7 +103,8 @@ func main() {
 		os.Exit(2)
 	}
 	if cfg.List {
-		for _, k := range kinds() {
+		list, _ := cfg.kinds()
+		for _, k := range list {
 			fmt.Println(k.name)
 		}
 		return

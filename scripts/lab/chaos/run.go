@@ -35,6 +35,7 @@ type chaos struct {
 	outages  [3]sync.Mutex // by service: held while it is down, and while a fault changes its data
 
 	tableLost atomic.Bool // in this wave
+	silenced  atomic.Bool // subscriptions, in this wave
 
 	mu       sync.Mutex
 	injected map[string]int
@@ -63,7 +64,7 @@ func run(ctx context.Context, cfg Config) (ok bool, err error) {
 	}
 	c := &chaos{cfg: cfg, bin: filepath.Dir(program), dir: dir, began: time.Now(), injected: map[string]int{},
 		skipped: map[string]string{}, logs: &logCounts{errors: map[string]int{}}, poison: &poisoned{}}
-	c.say("seed %d, %v of faults, %v records a second, in %s", cfg.Seed, cfg.duration(), cfg.Rate, dir)
+	c.say("seed %d, %v of faults, %v records a second, read by %s, in %s", cfg.Seed, cfg.duration(), cfg.Rate, cfg.Read, dir)
 	report, err := c.run(ctx, root)
 	if err != nil {
 		return false, err
@@ -85,7 +86,7 @@ func (c *chaos) run(ctx context.Context, root string) (r report, err error) {
 		return r, err
 	}
 	defer serverLog.Close()
-	if c.services, err = startServices(ctx, root, c.dir, serverLog); err != nil {
+	if c.services, err = startServices(ctx, root, c.dir, c.cfg.fanOut(), serverLog); err != nil {
 		return r, err
 	}
 	defer c.services.Stop()
@@ -99,7 +100,7 @@ func (c *chaos) run(ctx context.Context, root string) (r report, err error) {
 	if err := c.services.awaitStream(ctx); err != nil {
 		return r, err
 	}
-	if c.fleet, err = newFleet(c.consumerBinary(), c.dir, c.services, c.logs, c.endedByItself); err != nil {
+	if c.fleet, err = newFleet(c.consumerBinary(), c.dir, c.consumerArgs(), c.services, c.logs, c.endedByItself); err != nil {
 		return r, err
 	}
 	defer c.fleet.stop()
@@ -115,6 +116,13 @@ func (c *chaos) consumerBinary() string {
 		return filepath.Join(c.bin, "stock")
 	}
 	return filepath.Join(c.bin, "consumer")
+}
+
+func (c *chaos) consumerArgs() []string {
+	if c.cfg.fanOut() {
+		return []string{"--read", c.cfg.Read}
+	}
+	return nil // the stock consumer has no such flag
 }
 
 // injectFaults injects all waves while the programs run, then stops the programs in order.

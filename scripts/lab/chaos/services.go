@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
 	"example.com/callevents/shared/streams"
+	"example.com/callevents/shared/testenv/fanout"
 	"example.com/callevents/shared/testenv/servers"
 )
 
@@ -36,13 +37,39 @@ var allServices = []service{onKinesis, onDynamoDB, onS3}
 func (s service) String() string { return [...]string{"kinesis", "dynamodb", "s3"}[s] }
 
 // services are the real servers, which keep their state on disk over restarts. The clients reach them past all faults.
-type services struct{ *servers.Set }
+type services struct {
+	*servers.Set
+	fanOut *fanout.Server // in front of Kinesis; nil if consumers poll
+}
 
-func startServices(ctx context.Context, root, dir string, log io.Writer) (*services, error) {
+func startServices(ctx context.Context, root, dir string, fanOut bool, log io.Writer) (*services, error) {
 	set, err := servers.StartSet(ctx, bucket, func(kind servers.Kind) (servers.Options, error) {
 		return servers.Options{Root: root, Dir: filepath.Join(dir, string(kind)), Output: log}, nil
 	})
-	return &services{set}, err
+	if err != nil || !fanOut {
+		return &services{Set: set}, err
+	}
+	adapter, err := fanout.Listen(set.Server(servers.Kinesalite).URL(), fanout.Options{Life: subscriptionLife, Heartbeat: heartbeat})
+	if err != nil {
+		set.Stop()
+	}
+	return &services{set, adapter}, err
+}
+
+// Stop ends all servers.
+func (s *services) Stop() {
+	if s.fanOut != nil {
+		s.fanOut.Close()
+	}
+	s.Set.Stop()
+}
+
+// url is where a consumer finds a service.
+func (s *services) url(of service) string {
+	if of == onKinesis && s.fanOut != nil {
+		return s.fanOut.URL()
+	}
+	return s.server(of).URL()
 }
 
 // server returns the server of a service.

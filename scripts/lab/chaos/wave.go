@@ -19,6 +19,7 @@ func (c *chaos) waves(ctx context.Context) error {
 	end := time.Now().Add(c.cfg.duration())
 	for ctx.Err() == nil && (time.Now().Before(end) || !plan.complete()) {
 		c.tableLost.Store(false)
+		c.silenced.Store(false)
 		c.wave(ctx, plan.next())
 		if err := c.fleet.scale(usualConsumers); err != nil {
 			return err
@@ -89,10 +90,15 @@ func (r *stallReport) look() {
 }
 
 // patience is how long a shard may make no progress. Where the lease table was deleted, every shard that the stream
-// still lists is acquired again, parents before children. A generation takes a sync interval and some reads.
+// still lists is acquired again, parents before children. A generation takes a sync interval and some reads. Where
+// subscriptions went silent, that has to be noticed first.
 func (c *chaos) patience() time.Duration {
+	patience := c.cfg.Patience
 	if c.tableLost.Load() {
-		return c.cfg.Patience + time.Duration(c.watch.generations())*generationTime
+		patience += time.Duration(c.watch.generations()) * generationTime
 	}
-	return c.cfg.Patience
+	if c.silenced.Load() {
+		patience += silenceNoticed
+	}
+	return patience
 }

@@ -8,6 +8,8 @@ package faults
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
@@ -48,6 +50,7 @@ func Listen(target string) (*Proxy, error) {
 			r.Out.Host = r.In.Host // it is part of what the client has signed
 		},
 		Transport:    p.transport,
+		ErrorLog:     log.New(io.Discard, "", 0), // that an answer was cut is what tests want
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	return p, p.Up()
