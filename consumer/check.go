@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/kcl"
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/awsclient"
@@ -67,6 +69,9 @@ func (c *checking) run(ctx context.Context) {
 	if !ok {
 		c.say("not tried", "lease table, bucket", "they belong to the stream")
 		return
+	}
+	if c.cfg.Read == fanOut {
+		c.fanOut(ctx, awsCfg, stream)
 	}
 	c.table(ctx, awsCfg, stream)
 	c.bucket(ctx, awsCfg, stream)
@@ -142,6 +147,28 @@ func (c *checking) stream(ctx context.Context, cfg aws.Config) (streamInfo, bool
 	c.say("-", "stream", fmt.Sprintf("%s, %d open shards, keeps records for %.0f h", found.identity, found.shards, found.retention.Hours()))
 	c.say("-", "clock", fmt.Sprintf("%+.1f s against that of AWS; no decision depends on it", found.ahead.Seconds()))
 	return found, true
+}
+
+// fanOut registers nothing, since that costs.
+func (c *checking) fanOut(ctx context.Context, cfg aws.Config, stream streamInfo) {
+	consumer := kcl.NewRegistration(awsclient.Kinesis(cfg), stream.arn, c.cfg.App, nil)
+	c.all(ctx, []startup.Step{
+		{Name: "kinesis:DescribeStreamConsumer", Try: func(ctx context.Context) error {
+			err := consumer.Find(ctx)
+			var absent *types.ResourceNotFoundException
+			if errors.As(err, &absent) {
+				c.say("not tried", "kinesis:RegisterStreamConsumer", "a run would register consumer "+c.cfg.App+", which costs by the hour and shard")
+				return nil
+			}
+			return err
+		}},
+		{Name: "kinesis:SubscribeToShard", Try: func(ctx context.Context) error {
+			if consumer.ARN() == "" {
+				return startup.ErrNotTried
+			}
+			return consumer.Allowed(ctx)
+		}},
+	})
 }
 
 func (c *checking) table(ctx context.Context, cfg aws.Config, stream streamInfo) {

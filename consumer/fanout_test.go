@@ -121,3 +121,15 @@ func TestWhatAPersonMustMendEndsAStartByFanOut(t *testing.T) {
 		})
 	}
 }
+
+// A check registers nothing, since that costs, and subscribes as a start does once the consumer is there.
+func TestACheckRegistersNothing(t *testing.T) {
+	t.Parallel()
+	r, server := newFanOutRig(t, fanout.Options{})
+	r.wantCheck(t, 0, "ok kinesis:DescribeStreamConsumer", "not tried kinesis:RegisterStreamConsumer", "not tried kinesis:SubscribeToShard", "a run would start")
+	if names := server.Registered(); len(names) != 0 {
+		t.Fatalf("registered %q", names)
+	}
+	r.runOnce(t)
+	r.wantCheck(t, 0, "ok kinesis:DescribeStreamConsumer", "ok kinesis:SubscribeToShard", "a run would start")
+}

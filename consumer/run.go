@@ -70,7 +70,9 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	}
 	table := lease.NewDynamoDB(awsclient.DynamoDB(awsCfg), cfg.App, cfg.application(stream))
 	store := warehouse.NewStore(cfg.warehouse(instance.workerID, stream), awsclient.S3(awsCfg, cfg.BucketOwner), warehouse.NewMetrics(registry), log)
-	check := func(ctx context.Context) error { return table.Check(ctx, cfg.lease(instance.workerID, instance.lookout.Report), stream.shards) }
+	check := func(ctx context.Context) error {
+		return table.Check(ctx, cfg.lease(instance.workerID, instance.lookout.Report), stream.shards)
+	}
 	if err := start.wait(ctx, "the lease table", check); err != nil {
 		return err
 	}

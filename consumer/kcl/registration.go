@@ -34,11 +34,17 @@ func NewRegistration(client *kinesis.Client, streamARN, name string, log *logrus
 // Ready registers the consumer unless it is registered. It is one attempt: until the consumer is ACTIVE the error is
 // [startup.NotYet].
 func (r *Registration) Ready(ctx context.Context) error {
-	out, err := r.client.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{StreamARN: &r.streamARN, ConsumerName: &r.name})
+	err := r.Find(ctx)
 	var absent *types.ResourceNotFoundException
 	if errors.As(err, &absent) {
 		return r.register(ctx)
 	}
+	return err
+}
+
+// Find looks for the consumer and registers nothing. An absent one is a [types.ResourceNotFoundException].
+func (r *Registration) Find(ctx context.Context) error {
+	out, err := r.client.DescribeStreamConsumer(ctx, &kinesis.DescribeStreamConsumerInput{StreamARN: &r.streamARN, ConsumerName: &r.name})
 	if err != nil {
 		return fmt.Errorf("describe consumer %s: %w", r.name, startup.Explain(err, "kinesis:DescribeStreamConsumer on the consumer "+r.name+" of "+r.streamARN))
 	}
