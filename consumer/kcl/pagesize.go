@@ -1,15 +1,12 @@
 package kcl
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 const (
 	// callTimeout bounds one call to Kinesis, the SDK's retries included.
 	callTimeout = 10 * time.Second
-	// longestCall is for one record of 10 MiB, in base64, at 120 kB/s.
-	longestCall = 2 * time.Minute
+	// longestCall is for one record of 10 MiB, in base64, at 80 kB/s.
+	longestCall = 3 * time.Minute
 	// pageBytes is what a page should hold. Kinesis returns up to 10,000 records or 10 MiB (API reference, GetRecords).
 	// The limit follows the size of the records, since a page is held in memory for every shard.
 	pageBytes   = 1 << 20
@@ -42,15 +39,12 @@ func (s *pageSize) came(records, bytes int, took time.Duration) {
 	}
 }
 
-// failed notes a call without a page. After a time-out less is asked for. One record alone gets more time: there is
-// nothing less to ask for.
-func (s *pageSize) failed(err error) {
-	var timed interface{ Timeout() bool }
-	switch {
-	case !errors.As(err, &timed) || !timed.Timeout():
-	case s.records == 1:
+// timedOut notes a call that took too long. Less is asked for. One record alone gets more time: there is nothing less to
+// ask for.
+func (s *pageSize) timedOut() {
+	if s.records == 1 {
 		s.timeout = min(longestCall, 2*s.timeout)
-	default:
-		s.bytes, s.records = max(smallestPage, s.bytes/8), max(1, s.records/8)
+		return
 	}
+	s.bytes, s.records = max(smallestPage, s.bytes/8), max(1, s.records/8)
 }

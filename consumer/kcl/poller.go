@@ -51,12 +51,15 @@ func (p *poller) next(ctx context.Context, after sequence.Number) (page, error) 
 	if err := wait.Until(ctx, p.due); err != nil {
 		return page{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.size.timeout)
+	call, cancel := context.WithTimeout(ctx, p.size.timeout)
 	defer cancel()
 	p.tracker.Waits(stall.Kinesis)
 	called := time.Now()
-	out, err := p.read(ctx)
+	out, err := p.read(call)
 	if err != nil {
+		if ctx.Err() == nil && timedOut(call, err) {
+			p.size.timedOut()
+		}
 		return page{}, p.failed(err)
 	}
 	p.tracker.Waits(stall.Nothing)
@@ -112,6 +115,13 @@ func (p *poller) delivered(out *kinesis.GetRecordsOutput, called time.Time) (tip
 	return !full && behind < idle
 }
 
+// timedOut reports whether a call took too long, as a whole or until its answer began. The error need not say so: it is
+// the decoder's if the deadline came in the middle of an answer.
+func timedOut(call context.Context, err error) bool {
+	var timeout interface{ Timeout() bool }
+	return call.Err() != nil || errors.As(err, &timeout) && timeout.Timeout()
+}
+
 // failed decides what a failed call means. Nil: it is to be repeated.
 func (p *poller) failed(err error) error {
 	var expired *types.ExpiredIteratorException
@@ -129,7 +139,6 @@ func (p *poller) failed(err error) error {
 	p.failures++
 	p.due = time.Now().Add(backoff.After(p.failures))
 	p.metrics.readFailures.Inc()
-	p.size.failed(err)
 	switch {
 	case errors.As(err, &throttled):
 		p.throttled()
