@@ -3,6 +3,7 @@
 //
 //	consume.go   the life of one shard, from the acquisition of its lease to the release: read this first
 //	source.go    what reads a shard; poller.go: by GetRecords (protocol.go and decode.go only save CPU on the way)
+//	quota.go     how fast a shard is polled; pagesize.go: how much is asked for at once
 //	catalog.go   the shards of the stream
 //	worker.go    start and stop
 //	library.go   all that the library asks, answered
