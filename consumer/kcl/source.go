@@ -28,7 +28,7 @@ type page struct {
 	records []types.Record
 	at      sequence.Number // of the last record of this and all former pages, or the position that reading began after
 	read    bool            // false: the read failed, and is to be repeated
-	tip     bool            // the page reached the tip of the shard: what it has not arrived after it was asked for, or nearly
+	tip     bool            // the page reached the tip of the shard, but for what arrived in the last second
 	end     bool            // the shard is closed, and nothing follows
 }
 
