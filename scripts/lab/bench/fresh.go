@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"regexp"
 	"sync"
 	"syscall"
@@ -22,22 +21,33 @@ func fresh(lease, flush string) func(context.Context, *rig) (time.Duration, int,
 			return 0, 0, err
 		}
 		defer r.trickle(ctx, stream)()
-		if _, err := await(ctx, time.Now(), 200*time.Millisecond, "every shard has objects", func() bool {
-			return len(r.objects(ctx, app, nil)) == 4
-		}); err != nil {
+		if _, err := r.everyShard(ctx, app); err != nil {
 			return 0, 0, err
 		}
-		pause(ctx, 7*time.Second) // the workers are at rest
+		if _, err := r.everyShard(ctx, app); err != nil { // the last checkpoints, which renew leases, are just written
+			return 0, 0, err
+		}
 		killed := time.Now()
 		workers[1].Signal(syscall.SIGKILL)
 		_ = workers[1].Wait() // it writes no more
-		known := map[string]bool{}
-		r.objects(ctx, app, known)
-		took, err := await(ctx, killed, 100*time.Millisecond, "every shard has an object again", func() bool {
-			return len(r.objects(ctx, app, known)) == 4
-		})
-		return took, -1, err
+		again, err := r.everyShard(ctx, app)
+		return again.Sub(killed), -1, err
 	}
+}
+
+// everyShard waits until every shard has an object more than now, and returns when that was.
+func (r *rig) everyShard(ctx context.Context, app string) (time.Time, error) {
+	known := r.objects(ctx, app)
+	_, err := await(ctx, time.Now(), 100*time.Millisecond, "every shard has an object more", func() bool {
+		more := map[string]bool{}
+		for key, shard := range r.objects(ctx, app) {
+			if known[key] == "" {
+				more[shard] = true
+			}
+		}
+		return len(more) == 4
+	})
+	return time.Now(), err
 }
 
 // trickle puts 100 records a second until it is stopped.
@@ -58,22 +68,19 @@ func (r *rig) trickle(ctx context.Context, stream string) (stop func()) {
 
 var shardOfKey = regexp.MustCompile(`/dt=[0-9-]+/(shardId-\d+)-after-`)
 
-// objects returns the shards that have objects with records which are not known. If nothing is known yet, all become so.
-func (r *rig) objects(ctx context.Context, app string, known map[string]bool) (shards map[string]bool) {
-	shards = map[string]bool{}
-	prefix, learn := fmt.Sprintf("%s/records/dt=2", app), known != nil && len(known) == 0 // the first, empty link is of 1970
-	listing := s3.NewListObjectsV2Paginator(r.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket), Prefix: &prefix})
+// objects returns the shards of all objects with records, by key. There are none while S3 does not answer.
+func (r *rig) objects(ctx context.Context, app string) (shards map[string]string) {
+	shards = map[string]string{}
+	listing := s3.NewListObjectsV2Paginator(r.S3, &s3.ListObjectsV2Input{Bucket: aws.String(bucket),
+		Prefix: aws.String(app + "/records/dt=2")}) // a shard's first link has none, and is of 1970
 	for listing.HasMorePages() {
 		out, err := listing.NextPage(ctx)
 		if err != nil {
 			return nil
 		}
 		for _, object := range out.Contents {
-			if match := shardOfKey.FindStringSubmatch(*object.Key); match != nil && !known[*object.Key] {
-				shards[match[1]] = true
-			}
-			if learn {
-				known[*object.Key] = true
+			if match := shardOfKey.FindStringSubmatch(*object.Key); match != nil {
+				shards[*object.Key] = match[1]
 			}
 		}
 	}
