@@ -148,9 +148,12 @@ func (p *poller) failed(err error) error {
 	return nil
 }
 
-// throttled slows the reader down. It is told once, and not again before the whole rate is back.
+// throttled slows the reader down. It is told once, and not again before the whole rate is back. The shard is in debt by
+// a page or so, which takes it a second to pay.
 func (p *poller) throttled() {
-	first := p.quota.throttled(time.Now())
+	now := time.Now()
+	p.due = later(p.due, now.Add(idle))
+	first := p.quota.throttled(now)
 	log := p.log.WithField("bytes_per_second", int(p.quota.rate))
 	if first {
 		log.Warn("shard throttled, other applications read it too: reading slower")

@@ -125,16 +125,18 @@ type slowBody struct {
 }
 
 func (b *slowBody) Read(p []byte) (int, error) {
-	n, err := b.Reader.Read(p)
 	if b.line == 0 {
-		return n, err
+		return b.Reader.Read(p)
 	}
+	n := min(len(p), b.Len(), b.line/10)
 	select {
 	case <-b.request.Context().Done():
-		return 0, b.request.Context().Err()
 	case <-time.After(time.Duration(n) * time.Second / time.Duration(b.line)):
-		return n, err
 	}
+	if err := b.request.Context().Err(); err != nil {
+		return 0, err
+	}
+	return b.Reader.Read(p[:n])
 }
 
 // WriteTo hides the reader's own, which is not slow.
