@@ -44,11 +44,13 @@ type Config struct {
 
 	Read string `default:"polling" help:"How shards are read: polling (GetRecords, which all applications of a stream share) or fan-out (enhanced fan-out: 2 MB a second and shard of its own, pushed at once; it costs, see docs/operations.md)."`
 
-	FlushInterval time.Duration `default:"60s" help:"An object is written at the latest this long after its first record was read. At least 100ms."`
+	FlushInterval time.Duration `default:"60s" help:"An object is written at the latest this long after its first record arrived, and one poll; while the shard is read behind its tip, after that record was read. At least 100ms."`
 	FlushBytes    units.Bytes   `default:"8MiB" help:"An object is written when it holds this much before compression. At most 48MiB. Times the shards held, it bounds the memory."`
 	FlushRecords  int           `default:"0" help:"An object is written when it holds this many records. 0: no limit."`
 	Format        string        `default:"ndjson" values:"ndjson,parquet" help:"Format of the objects: ndjson (one JSON record a line) or parquet (typed columns)."`
 	Compression   string        `default:"gzip" values:"gzip,zstd,none" help:"Compression of ndjson objects: gzip, zstd or none. Parquet compresses its columns by itself."`
+
+	ShardReadBytes units.Bytes `default:"2MB" help:"Bytes a second that are read of a shard at most, partition keys included. The default is Kinesis' quota, which all applications that poll the stream share. 0: as fast as the server answers."`
 
 	LeaseDuration time.Duration `default:"10s" help:"A worker that was not heard of for this long loses its shards. Shorter: quicker recovery from a crash, more DynamoDB requests (see docs/operations.md). At least 1s."`
 	SyncInterval  time.Duration `default:"1s" help:"Pause between two looks at the lease table while shards are moving. Shorter: quicker balance, more reads while it lasts. At most half the lease duration."`
@@ -95,6 +97,7 @@ func (c *Config) Validate() error {
 	check(c.FlushRecords >= 0, "--flush-records %d: 0 (no limit) or more", c.FlushRecords)
 	check(c.Format == "ndjson" || c.Format == "parquet", "--format %q: use ndjson or parquet", c.Format)
 	check(slices.Contains([]string{"gzip", "zstd", "none"}, c.Compression), "--compression %q: use gzip, zstd or none", c.Compression)
+	check(c.ShardReadBytes >= 0 && c.ShardReadBytes <= units.GiB, "--shard-read-bytes %v: use 0 to 1GiB", c.ShardReadBytes)
 	check(c.LeaseDuration >= time.Second, "--lease-duration %v: at least 1s", c.LeaseDuration)
 	check(c.SyncInterval >= 50*time.Millisecond && c.SyncInterval <= c.LeaseDuration/2,
 		"--sync-interval %v: from 50ms to half of --lease-duration (%v)", c.SyncInterval, c.LeaseDuration/2)

@@ -166,7 +166,7 @@ func (c *Config) application(stream streamInfo) lease.Application {
 func (c *Config) kcl(i *instance, start time.Time, retention time.Duration) kcl.Config {
 	return kcl.Config{
 		Stream: c.Stream, Application: c.App, WorkerID: i.workerID, Start: start, Retention: retention,
-		Grace: c.LeaseDuration,
+		Grace: c.LeaseDuration, ShardReadBytes: int(c.ShardReadBytes),
 		Lease: c.lease(i.workerID, i.lookout.Report),
 	}
 }

@@ -41,7 +41,11 @@ func (w *Worker) consume(l *lease.Lease) (err error) {
 		}
 		// Here batches are committed. A crash leaves a link without its dead letters or its checkpoint at worst; the next
 		// owner finds it as the tip of the chain. pipeline/commit.go tells it step by step.
-		if err := c.pipeline.Process(c.working, page.records); err != nil {
+		var tip time.Time
+		if page.tip {
+			tip = c.source.last().kinesisTime(time.Now())
+		}
+		if err := c.pipeline.Process(c.working, page.records, tip); err != nil {
 			return err
 		}
 		if page.read {

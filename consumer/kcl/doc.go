@@ -4,6 +4,7 @@
 //	consume.go   the life of one shard, from the acquisition of its lease to the release: read this first
 //	source.go    what reads a shard; poller.go: by GetRecords (protocol.go and decode.go only save CPU on the way);
 //	             fanout.go: by enhanced fan-out (subscription.go: one call, event.go: its events, registration.go: the consumer)
+//	quota.go     how fast a shard is polled; pagesize.go: how much is asked for at once
 //	catalog.go   the shards of the stream
 //	worker.go    start and stop
 //	library.go   all that the library asks, answered

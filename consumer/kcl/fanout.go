@@ -115,7 +115,7 @@ func (f *fanOut) delivered(event *types.SubscribeToShardEvent) page {
 	}
 	f.moved(event.Records, behind, now, server)
 	f.continuation, f.failures = aws.ToString(event.ContinuationSequenceNumber), 0
-	return page{records: event.Records, at: f.at, read: true, end: event.ContinuationSequenceNumber == nil}
+	return page{records: event.Records, at: f.at, read: true, tip: behind < idle, end: event.ContinuationSequenceNumber == nil}
 }
 
 // close ends the subscription, if there is one.

@@ -42,7 +42,7 @@ func BenchmarkPage(b *testing.B) {
 			for b.Loop() {
 				page, err := client.GetRecords(b.Context(), &kinesis.GetRecordsInput{ShardIterator: aws.String("i")})
 				if err == nil {
-					err = shard.Process(b.Context(), page.Records)
+					err = shard.Process(b.Context(), page.Records, time.Time{})
 				}
 				if err != nil || strconv.FormatInt(answers.sent, 10) != string(shard.Position()) {
 					b.Fatalf("at %s after %d: %v", shard.Position(), answers.sent, err)

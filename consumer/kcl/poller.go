@@ -17,20 +17,8 @@ import (
 	"example.com/callevents/shared/wait"
 )
 
-const (
-	// callTimeout bounds one call to Kinesis, the SDK's retries included.
-	callTimeout = 10 * time.Second
-	// A shard answers 5 GetRecords a second and gives 2 MB/s, shared by all applications that read it (Kinesis quotas).
-	pace           = 255 * time.Millisecond
-	bytesPerSecond = 2_000_000
-	// idle is the pause after a page that reached the tip of the shard.
-	idle = time.Second
-	// pageBytes is what a page should hold. Kinesis returns up to 10,000 records or 10 MiB (API reference, GetRecords).
-	// The limit follows the size of the records, since a page is held in memory for every shard.
-	pageBytes   = 1 << 20
-	pageRecords = 10_000
-	firstPage   = 10 // records, before their size is known: 1 MiB if each has 100 KiB
-)
+// idle is the pause after a page that reached the tip of the shard: one poll.
+const idle = time.Second
 
 // backoff is between failed calls, and between failed attempts to open a shard.
 var backoff = wait.Backoff{First: 200 * time.Millisecond, Last: 5 * time.Second}
@@ -41,8 +29,9 @@ type poller struct {
 	client *kinesis.Client
 	stream string
 
+	quota    quota
+	size     pageSize
 	iterator string    // "": to be got, from at
-	limit    int32     // records a page
 	failures int       // of calls, in a row
 	due      time.Time // no call before
 }
@@ -51,7 +40,7 @@ func (w *Worker) newSource(shardID string, tracker *stall.Tracker, log *logrus.E
 	if w.cfg.Consumer != nil {
 		return w.newFanOut(shardID, tracker, log)
 	}
-	p := &poller{client: w.client, stream: w.cfg.Stream, limit: firstPage,
+	p := &poller{client: w.client, stream: w.cfg.Stream, quota: newQuota(w.cfg.ShardReadBytes), size: newPageSize(),
 		cursor: cursor{shardID: shardID, start: w.cfg.Start, tracker: tracker, metrics: w.metrics, log: log}}
 	p.newest.Store(&reading{called: time.Now()})
 	return p
@@ -65,17 +54,20 @@ func (p *poller) next(ctx context.Context, after sequence.Number) (page, error) 
 	if err := wait.Until(ctx, p.due); err != nil {
 		return page{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	call, cancel := context.WithTimeout(ctx, p.size.timeout)
 	defer cancel()
 	p.tracker.Waits(stall.Kinesis)
 	called := time.Now()
-	out, err := p.read(ctx)
+	out, err := p.read(call)
 	if err != nil {
+		if ctx.Err() == nil && timedOut(call, err) {
+			p.size.timedOut()
+		}
 		return page{}, p.failed(err)
 	}
 	p.tracker.Waits(stall.Nothing)
-	p.delivered(out, called)
-	return page{records: out.Records, at: p.at, read: true, end: out.NextShardIterator == nil}, nil
+	tip := p.delivered(out, called)
+	return page{records: out.Records, at: p.at, read: true, tip: tip, end: out.NextShardIterator == nil}, nil
 }
 
 func (p *poller) read(ctx context.Context) (*kinesis.GetRecordsOutput, error) {
@@ -86,7 +78,7 @@ func (p *poller) read(ctx context.Context) (*kinesis.GetRecordsOutput, error) {
 		}
 		p.iterator = aws.ToString(out.ShardIterator)
 	}
-	out, err := p.client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: &p.iterator, Limit: aws.Int32(p.limit)})
+	out, err := p.client.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: &p.iterator, Limit: aws.Int32(int32(p.size.records))})
 	if err != nil {
 		return nil, fmt.Errorf("get records: %w", err)
 	}
@@ -108,27 +100,36 @@ func (p *poller) position() *kinesis.GetShardIteratorInput {
 	return input
 }
 
-// delivered notes where the page ends, and when the next call may go out. Quotas count from call to call, so the time
-// that the answer took is not waited for once more.
-func (p *poller) delivered(out *kinesis.GetRecordsOutput, called time.Time) {
+// delivered notes where the page ends, and when the next call may go out. It reports whether the page reached the tip.
+// Quotas count from call to call, so the time that the answer took is not waited for once more.
+//
+// A page that is full is not at the tip, whatever the server says of it: kinesalite always says 0 milliseconds.
+func (p *poller) delivered(out *kinesis.GetRecordsOutput, called time.Time) (tip bool) {
 	behind := time.Duration(aws.ToInt64(out.MillisBehindLatest)) * time.Millisecond
 	server, _ := awsmiddleware.GetServerTime(out.ResultMetadata)
 	bytes := p.moved(out.Records, behind, called, server)
-	if n := len(out.Records); n > 0 {
-		p.limit = int32(min(pageRecords, max(1, n*pageBytes/max(bytes, 1))))
-	}
+	full := p.size.full(len(out.Records), bytes)
+	p.size.came(len(out.Records), bytes, time.Since(called))
 	p.iterator, p.failures = aws.ToString(out.NextShardIterator), 0
-	pause := max(pace, time.Duration(bytes)*time.Second/bytesPerSecond)
-	if behind == 0 && out.NextShardIterator != nil {
-		pause = max(pause, idle)
+	p.due = p.quota.read(called, bytes)
+	if !full && behind == 0 && out.NextShardIterator != nil && p.due.Before(called.Add(idle)) {
+		p.due = called.Add(idle)
 	}
-	p.due = called.Add(pause)
+	return !full && behind < idle
+}
+
+// timedOut reports whether a call took too long, as a whole or until its answer began. The error need not say so: it is
+// the decoder's if the deadline came in the middle of an answer.
+func timedOut(call context.Context, err error) bool {
+	var timeout interface{ Timeout() bool }
+	return call.Err() != nil || errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // failed decides what a failed call means. Nil: it is to be repeated.
 func (p *poller) failed(err error) error {
 	var expired *types.ExpiredIteratorException
 	var gone *types.ResourceNotFoundException
+	var throttled *types.ProvisionedThroughputExceededException
 	switch {
 	case errors.As(err, &gone):
 		return errors.Join(errGone, err)
@@ -141,8 +142,41 @@ func (p *poller) failed(err error) error {
 	p.failures++
 	p.due = time.Now().Add(backoff.After(p.failures))
 	p.metrics.readFailures.Inc()
-	if !errors.Is(err, context.Canceled) {
+	switch {
+	case errors.As(err, &throttled):
+		p.throttled()
+	case !errors.Is(err, context.Canceled):
 		p.log.WithError(err).Warn("shard not read, trying again")
 	}
 	return nil
+}
+
+// throttled slows the reader down. It is told once, and not again before the whole rate is back. The shard is in debt by
+// a page or so, which takes it a second to pay.
+func (p *poller) throttled() {
+	now := time.Now()
+	p.due = later(p.due, now.Add(idle))
+	first := p.quota.throttled(now)
+	log := p.log.WithField("bytes_per_second", int(p.quota.rate))
+	if first {
+		log.Warn("shard throttled, other applications read it too: reading slower")
+		return
+	}
+	log.Debug("shard throttled again")
+}
+
+// withoutThrottleRetries is an option of the client that reads the pages. The SDK would repeat a throttled call at once,
+// at the cost of all that read the shard; the poller reads slower instead.
+func withoutThrottleRetries(o *kinesis.Options) {
+	if retryer, ok := o.Retryer.(aws.RetryerV2); ok {
+		o.Retryer = throttledAtOnce{retryer}
+	}
+}
+
+type throttledAtOnce struct{ aws.RetryerV2 }
+
+// IsErrorRetryable implements [aws.Retryer].
+func (r throttledAtOnce) IsErrorRetryable(err error) bool {
+	var throttled *types.ProvisionedThroughputExceededException
+	return !errors.As(err, &throttled) && r.RetryerV2.IsErrorRetryable(err)
 }

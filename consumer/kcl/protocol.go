@@ -27,6 +27,9 @@ func withProtocol(o *kinesis.Options) { o.Protocol = &protocol{ClientProtocol: o
 // with all that stands around it, but not that of 10 MiB.
 const maxPooledBytes = 2 * pageBytes
 
+// maxBodyBytes is more than any page takes: 10 MiB in base64, and 10,000 records with all that stands around them.
+const maxBodyBytes = 20 << 20
+
 // DeserializeResponse implements the SDK's interface.
 func (p *protocol) DeserializeResponse(ctx context.Context, schema *smithy.OperationSchema, types *smithy.TypeRegistry,
 	resp *smithyhttp.Response, out smithy.Deserializable) error {
@@ -44,7 +47,7 @@ func (p *protocol) DeserializeResponse(ctx context.Context, schema *smithy.Opera
 			p.bodies.Put(body)
 		}
 	}()
-	body.Grow(int(min(max(0, resp.ContentLength), maxPooledBytes)) + bytes.MinRead) // -1 if unknown
+	body.Grow(int(min(max(0, resp.ContentLength), maxBodyBytes)) + bytes.MinRead) // -1 if unknown
 	if _, err := body.ReadFrom(resp.Body); err == nil && decodePage(body.Bytes(), page) {
 		return nil
 	}

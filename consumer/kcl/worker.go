@@ -26,6 +26,8 @@ type Config struct {
 	Start       time.Time // pinned initial position of the application; zero: TRIM_HORIZON
 	Lease       lease.Config
 	Consumer    *Registration // reads by enhanced fan-out, and is ready; nil: by GetRecords
+	// ShardReadBytes is how many bytes a second are read of a shard at most; 0: as many as Kinesis gives.
+	ShardReadBytes int
 	// Retention of the stream, for the metric of what is left of it.
 	Retention time.Duration
 	// StallAfter is how long a shard may make no progress before it counts as blocked; 0: [stall.After].
@@ -61,7 +63,7 @@ type Worker struct {
 func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline NewPipeline, leaseMetrics *lease.Metrics,
 	metrics *Metrics, log *logrus.Entry) *Worker {
 	cfg.StallAfter = cmp.Or(cfg.StallAfter, stall.After)
-	client := awsclient.Kinesis(awsCfg, withProtocol)
+	client := awsclient.Kinesis(awsCfg, withProtocol, withoutThrottleRetries)
 	catalog := newCatalog(client, cfg.Stream, stall.NewTracker(listEvery+cfg.StallAfter), log)
 	tracker := stall.NewTracker(cfg.Lease.Duration + cfg.StallAfter) // it is read each fifth of the lease duration, at least
 	w := &Worker{
@@ -104,7 +106,7 @@ func (w *Worker) Shards() []ShardState {
 		last := c.source.last()
 		s := ShardState{Lease: c.lease.Row(), Behind: last.now(), Records: last.records}
 		if oldest := c.tracker.Oldest(); !oldest.IsZero() {
-			s.Uncommitted = max(0, time.Since(oldest)+last.clock)
+			s.Uncommitted = max(0, last.kinesisTime(time.Now()).Sub(oldest))
 		}
 		s.Headroom = w.cfg.Retention - max(s.Behind, s.Uncommitted)
 		states = append(states, s)

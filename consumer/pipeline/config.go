@@ -14,7 +14,7 @@ import (
 // Config is the same for all shards. A limit of zero is no limit. The limit that is reached first ends a batch.
 type Config struct {
 	Stream        string        // its name, for dead letters
-	FlushInterval time.Duration // since the batch's first record was read
+	FlushInterval time.Duration // age of a batch, see [Pipeline.Process]
 	FlushBytes    int           // before compression, dead letters included
 	FlushRecords  int           // user records, rejected ones included
 

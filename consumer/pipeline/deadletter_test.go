@@ -62,7 +62,7 @@ func TestEveryMalformedContainerEndsInTheDeadLetters(t *testing.T) {
 			counts[r.reason]++
 		}
 	}
-	if err := errors.Join(shard.Process(t.Context(), page), shard.Drain(t.Context())); err != nil {
+	if err := errors.Join(shard.Process(t.Context(), page, time.Time{}), shard.Drain(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	b.ends(t)
@@ -130,7 +130,7 @@ func TestDeadLettersOfOneRecordAreBounded(t *testing.T) {
 	shard := b.open(t, func(p *pipeline.Config, _ *warehouse.Config) { p.FlushRecords = 1 })
 	containers := [][]byte{good.Flush(nil), bad.Flush(nil), outside.Flush(nil)}
 	for i, data := range containers {
-		if err := shard.Process(t.Context(), []types.Record{record(110+10*i, data)}); err != nil {
+		if err := shard.Process(t.Context(), []types.Record{record(110+10*i, data)}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}

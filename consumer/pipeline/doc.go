@@ -9,6 +9,9 @@
 // of a later day comes, or when the shard is drained. It never ends inside one Kinesis sequence number: the user records
 // of a container share it. No other writer needs to cut at the same place, because a link's place does not depend on it.
 //
+// A batch's age counts from when its first record was read. Once a page has reached the tip of the shard, it counts from
+// that record's arrival. So what arrives is stored soon, and what is caught up with is stored in large objects.
+//
 // What always holds:
 //   - Records are added in the order of their sequence numbers, each at most once. A record that is not after the last
 //     one is dropped.

@@ -199,7 +199,7 @@ func readOn(ctx context.Context, w *world, shard *pipeline.Pipeline, finish bool
 	for {
 		page := w.stream.read(shard.Position(), 5, 1)
 		if n := len(page); n > 0 && sequence.Number(*page[n-1].SequenceNumber).After(shard.Position()) {
-			if err := shard.Process(ctx, page); err != nil {
+			if err := shard.Process(ctx, page, time.Time{}); err != nil {
 				return err
 			}
 			continue

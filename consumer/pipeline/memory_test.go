@@ -111,7 +111,7 @@ func fill(t *testing.T, format warehouse.Format) {
 			}
 			for n := 1000 + i; committed < batches; {
 				page := callEvents(&n)
-				if err := shard.Process(t.Context(), page); err != nil {
+				if err := shard.Process(t.Context(), page, time.Time{}); err != nil {
 					t.Error(err)
 					return
 				}

@@ -42,7 +42,7 @@ func waitWithoutS3(t *testing.T, cut func(*faults.Proxy) (mend func() error)) {
 	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) { c.FlushRecords = 2 })
 	mend := cut(proxy)
 	result := make(chan error, 1)
-	go func() { result <- shard.Process(t.Context(), b.stream.read("", 2, 0)) }()
+	go func() { result <- shard.Process(t.Context(), b.stream.read("", 2, 0), time.Time{}) }()
 	select {
 	case err := <-result:
 		t.Fatalf("went on without an answer: %v", err)
@@ -60,7 +60,7 @@ func waitWithoutS3(t *testing.T, cut func(*faults.Proxy) (mend func() error)) {
 	cut(proxy)
 	lost := errors.New("lease lost")
 	working, lose := context.WithCancelCause(t.Context())
-	go func() { result <- shard.Process(working, b.stream.read("120", 2, 0)) }()
+	go func() { result <- shard.Process(working, b.stream.read("120", 2, 0), time.Time{}) }()
 	lose(lost)
 	if err := <-result; !errors.Is(err, lost) {
 		t.Fatalf("got %v, want the cause of the context's end", err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -39,7 +40,7 @@ func TestUserRecordsOutsideTheirShardAreKept(t *testing.T) {
 			shard := b.open(t, func(p *pipeline.Config, _ *warehouse.Config) {
 				p.DistributesItself = func() bool { return c.distributesItself }
 			})
-			err := errors.Join(shard.Process(t.Context(), []types.Record{record(110, data)}), shard.Drain(t.Context()))
+			err := errors.Join(shard.Process(t.Context(), []types.Record{record(110, data)}, time.Time{}), shard.Drain(t.Context()))
 			b.ends(t)
 			links, listErr := b.links()
 			if err := errors.Join(err, listErr); err != nil || len(links) != 2 || links[1].Records != c.lines || links[1].Rejected != c.rejected {

@@ -30,7 +30,8 @@ type Pipeline struct {
 	before sequence.Number // where the shard starts: no record has it
 
 	batch    *warehouse.Batch
-	started  time.Time                // when the batch's first record was read
+	arrived  time.Time                // when the batch's first record arrived, by Kinesis' clock
+	started  time.Time                // what the batch's age counts from, by ours: when that record was read, or when it arrived
 	rejected map[transform.Reason]int // in the batch
 	repair   *warehouse.Link          // the link whose range is read again for its dead letters alone; nil: none is
 	user     userRecords              // scratch
@@ -58,9 +59,11 @@ func (p *Pipeline) Position() sequence.Number {
 }
 
 // Process adds the records of one page, which was read after [Pipeline.Position], and commits the batch when it is full
-// or old enough. Call it with empty pages too: batches end by age. It returns when no commit is unresolved. That is
-// what holds the reader back while S3 is slow.
-func (p *Pipeline) Process(ctx context.Context, records []types.Record) error {
+// or old enough. Call it with empty pages too: batches end by age. tip is Kinesis' time now if the page reached the tip
+// of the shard: then the batch's age counts from its first record's arrival. The zero time says that the page did not
+// reach it, or that Kinesis' time is unknown. Process returns when no commit is unresolved. That is what holds the reader
+// back while S3 is slow.
+func (p *Pipeline) Process(ctx context.Context, records []types.Record, tip time.Time) error {
 	for i := range records {
 		at, err := sequence.Parse(aws.ToString(records[i].SequenceNumber))
 		if err != nil {
@@ -73,10 +76,23 @@ func (p *Pipeline) Process(ctx context.Context, records []types.Record) error {
 			return err // the rest of the page does not follow the new position
 		}
 	}
+	p.atTip(tip)
 	if p.due() {
 		return p.commit(ctx, p.batch.Place().Day, causeAge)
 	}
 	return nil
+}
+
+// atTip lets the batch's age count from its first record's arrival: at the tip a record is to be in an object soon after
+// it arrived, also if it was read late, by the next owner of a lease. Before that, while the shard is behind, age counts
+// from when a record was read, so that objects stay large. Our clock only measures how much time passes.
+func (p *Pipeline) atTip(tip time.Time) {
+	if tip.IsZero() || p.batch.Empty() || p.arrived.IsZero() {
+		return
+	}
+	if started := time.Now().Add(-tip.Sub(p.arrived)); started.Before(p.started) {
+		p.started = started
+	}
 }
 
 // add appends one Kinesis record, and commits the batch if that fills it. moved: a link of another writer was adopted,
@@ -130,8 +146,8 @@ func (p *Pipeline) dayOf(arrived time.Time) string {
 // stay in one batch, however large it gets.
 func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	if p.batch.Empty() {
-		p.started = time.Now()
-		p.stall.Holds(aws.ToTime(record.ApproximateArrivalTimestamp))
+		p.started, p.arrived = time.Now(), aws.ToTime(record.ApproximateArrivalTimestamp)
+		p.stall.Holds(p.arrived)
 	}
 	p.batch.Append(at)
 	u := &p.user

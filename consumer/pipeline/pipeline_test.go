@@ -92,7 +92,7 @@ func (b *bench) ends(t *testing.T) (ends []string) {
 
 func (b *bench) process(t *testing.T, shard *pipeline.Pipeline, n int) {
 	t.Helper()
-	if err := shard.Process(t.Context(), b.stream.read(shard.Position(), n, 0)); err != nil {
+	if err := shard.Process(t.Context(), b.stream.read(shard.Position(), n, 0), time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -147,7 +147,7 @@ func TestTheStartingSequenceNumberMayBeARecords(t *testing.T) {
 	if shard.Position() != "" {
 		t.Errorf("reading begins after %s", shard.Position())
 	}
-	if err := shard.Process(t.Context(), []types.Record{first}); err != nil {
+	if err := shard.Process(t.Context(), []types.Record{first}, time.Time{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.ends(t); !slices.Equal(got, []string{startNumber.String()}) {

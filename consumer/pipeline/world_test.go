@@ -187,7 +187,7 @@ func (v *worker) run(ctx context.Context, shard *pipeline.Pipeline, from row) er
 			return shard.Drain(v.leased)
 		}
 		if page := v.world.stream.read(shard.Position(), t.records, t.overlap); len(page) > 0 || !t.finish {
-			if err := shard.Process(v.leased, page); err != nil {
+			if err := shard.Process(v.leased, page, time.Time{}); err != nil {
 				return err
 			}
 			continue

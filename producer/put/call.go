@@ -2,6 +2,7 @@ package put
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"time"
 
@@ -14,6 +15,18 @@ import (
 
 // callTimeout bounds one PutRecords or PutRecord call. A call that exceeds it has an unknown outcome.
 const callTimeout = 15 * time.Second
+
+// slowestLine is the slowest line, in bytes a second, over which one record alone still arrives in time: 10 MiB, which
+// travel as base64, take three minutes.
+const slowestLine = 80_000
+
+// timeout is that of the call. A record alone has more time the larger it is: there is no smaller call to make of it.
+func (c *call) timeout() time.Duration {
+	if len(c.entries) > 1 {
+		return callTimeout
+	}
+	return callTimeout + time.Duration(base64.StdEncoding.EncodedLen(c.entries[0].bytes()))*time.Second/slowestLine
+}
 
 // API is what Sender needs of *kinesis.Client. The client must not retry: it would hide attempts with unknown outcome,
 // and send again what was put.
@@ -43,7 +56,7 @@ func newCall(entries []*entry) *call {
 
 // send makes the call and returns when its outcome is known, or known to be unknown.
 func (c *call) send(ctx context.Context, api API, cfg Config) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout())
 	defer cancel()
 	if cfg.StrictOrder {
 		c.results, c.err = putRecord(ctx, api, cfg, c.entries[0])

@@ -22,6 +22,7 @@ func leases(ctx context.Context, cfg Config, r *rig) error {
 		{"SIGTERM to exit, 4 shards with uncommitted records", "1 s", terminate},
 		{"SIGKILL to all shards consumed again, lease 10 s", "12 s", kill("10s")},
 		{"SIGKILL to all shards consumed again, lease 3 s", "5 s", kill("3s")},
+		{"SIGKILL to an object of every shard, lease 10 s, flush 5 s", "13 s", fresh("10s", "5s")},
 	} {
 		var took []time.Duration
 		twice := 0

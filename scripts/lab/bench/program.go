@@ -79,11 +79,14 @@ func (p *program) consuming() int {
 }
 
 // read returns the records that the consumer has read.
-func (p *program) read() (n int) {
-	for _, m := range p.families()["callevents_kinesis_records_read_total"].GetMetric() {
-		n += int(m.GetCounter().GetValue())
+func (p *program) read() int { return int(p.counter("callevents_kinesis_records_read_total")) }
+
+// counter reads a metric without labels.
+func (p *program) counter(name string) float64 {
+	for _, m := range p.families()[name].GetMetric() {
+		return m.GetCounter().GetValue()
 	}
-	return n
+	return 0
 }
 
 // peak returns the largest resident memory of a running program so far.

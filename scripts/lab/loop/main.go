@@ -1,6 +1,6 @@
 // Command loop puts records into a stream as fast as the SDK alone can: full PutRecords calls of events that were made
-// before, under explicit hash keys of the shards in turn. It has no pace, no limits, no queue and no retries.
-// scripts/bench.sh compares the producer with it.
+// before, under explicit hash keys of the shards in turn. It has no pace, no limits, no queue and no retries. With --read
+// it reads them in the same way, and drops them. scripts/bench.sh compares producer and consumer with it.
 package main
 
 import (
@@ -29,7 +29,8 @@ const callRecords = 500
 // Config is the flags.
 type Config struct {
 	Stream   string `required:""`
-	Count    int    `default:"100000" help:"Records to put, rounded up to full calls."`
+	Read     bool   `help:"Read the stream from its beginning, a goroutine for each shard, instead of putting."`
+	Count    int    `default:"100000" help:"Records to put, rounded up to full calls, or to read."`
 	InFlight int    `default:"8" help:"PutRecords calls at the same time."`
 }
 
@@ -50,6 +51,9 @@ func run(ctx context.Context, cfg Config) error {
 		return err
 	}
 	client := awsclient.Kinesis(awsCfg, func(o *kinesis.Options) { o.Retryer = aws.NopRetryer{} })
+	if cfg.Read {
+		return read(ctx, client, cfg)
+	}
 	keys, err := hashKeys(ctx, client, cfg.Stream)
 	if err != nil {
 		return err
