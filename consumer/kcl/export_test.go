@@ -27,9 +27,9 @@ type Source struct{ source source }
 
 // Page is page.
 type Page struct {
-	Records   []types.Record
-	At        sequence.Number
-	Read, End bool
+	Records        []types.Record
+	At             sequence.Number
+	Read, End, Tip bool
 }
 
 // NewFanOut returns a source that reads by enhanced fan-out.
@@ -41,7 +41,7 @@ func NewFanOut(client *kinesis.Client, consumer *Registration, shardID string, t
 // Next is next.
 func (s Source) Next(ctx context.Context, after sequence.Number) (Page, error) {
 	p, err := s.source.next(ctx, after)
-	return Page{p.records, p.at, p.read, p.end}, err
+	return Page{p.records, p.at, p.read, p.end, p.tip}, err
 }
 
 // Behind is how far the last page was behind the tip.

@@ -47,6 +47,22 @@ func TestFanOutReadsWhatWasPutAndWhatComes(t *testing.T) {
 	})
 }
 
+// Batches count their age from arrival once the tip is reached. Seen to fail with a source that never says so.
+func TestFanOutSaysWhenTheTipIsReached(t *testing.T) {
+	inWorld(t, fanout.Options{}, func(t *testing.T, w *world) {
+		w.shard.put(95)
+		for len(w.read) < 95 {
+			page, err := w.next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last := len(w.read) == 95; page.Read && page.Tip != last {
+				t.Fatalf("after %d of 95 records: at the tip %v", len(w.read), page.Tip)
+			}
+		}
+	})
+}
+
 // Kinesis ends a subscription after five minutes, or sooner. Seen to fail without renewal: the subscriptions ended by
 // themselves.
 func TestSubscriptionsAreRenewedWithoutGapOrRepeat(t *testing.T) {
