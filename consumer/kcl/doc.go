@@ -13,7 +13,7 @@
 //
 //	library                                  ours
 //	event loop: ListShards          ───────▶ waits until there is a lease to acquire; the catalog's shards
-//	            GetLease            ───────▶ lease.Manager.Acquire: from here on the lease renews itself
+//	            GetLease            ───────▶ lease.Leases.Acquire: from here on the lease renews itself
 //	a goroutine for the shard:
 //	            GetShardIterator    ───────▶ the shard's name
 //	            GetRecords          ───────▶ consume: open, read, commit, drain, release
@@ -24,7 +24,7 @@
 // with a context that never ends, and the SDK's retries and time-outs come behind the place where we answer. It counts
 // calls and bytes a second before it makes a second call, and there is none. It renews the lease in a goroutine of its
 // own, whose first turn is in 292 years. Its Shutdown waits for the goroutines of all shards; each ends because
-// [lease.Manager.Stop] asks for every lease back, within the grace and a few seconds. It looks at its own stop signal and at
+// [lease.Leases.Stop] asks for every lease back, within the grace and a few seconds. It looks at its own stop signal and at
 // its renewal only between two pages.
 //
 // An error of the call ends the goroutine without another call to the record processor, which therefore does nothing. The

@@ -10,7 +10,7 @@ func (c *cluster) loads() (loads map[string]int, free int) {
 	owned := 0
 	for id, w := range c.workers {
 		loads[id] = 0
-		for _, l := range w.manager.Held() {
+		for _, l := range w.leases.Held() {
 			if time.Now().Before(l.Deadline()) {
 				loads[id]++
 				owned++

@@ -30,6 +30,7 @@ type cluster struct {
 	holding map[string][]*lease.Lease // by shard: the leases whose consumers run
 	moves   int                       // acquisitions
 	faults  []string
+	excused time.Time // see excuse
 
 	watching sync.WaitGroup
 	unwatch  chan struct{} // closed by finish
@@ -57,13 +58,13 @@ func (c *cluster) startWith(id string, duration time.Duration) *testWorker {
 	log.SetOutput(c.logs)
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
-	w := &testWorker{id: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
+	w := &testWorker{name: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
 	w.registry = prometheus.NewRegistry()
-	w.manager = lease.NewManager(cfg, w.table, &c.shards, lease.NewMetrics(w.registry), logrus.NewEntry(log))
+	w.leases = lease.New(cfg, w.table, &c.shards, lease.NewMetrics(w.registry), logrus.NewEntry(log))
 	c.mu.Lock()
 	c.workers[id] = w
 	c.mu.Unlock()
-	w.done.Go(func() { _ = w.manager.Run(ctx) })
+	w.done.Go(func() { _ = w.leases.Run(ctx) })
 	w.done.Go(func() { c.acquire(ctx, w) })
 	return w
 }
@@ -74,12 +75,12 @@ func (c *cluster) acquire(ctx context.Context, w *testWorker) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.manager.Wanted():
+		case <-w.leases.Wanted():
 		}
-		for w.manager.Wants() && ctx.Err() == nil {
+		for w.leases.Wants() && ctx.Err() == nil {
 			list, _ := c.shards.List()
 			for _, s := range list {
-				if l, err := w.manager.Acquire(ctx, s.ID); err == nil {
+				if l, err := w.leases.Acquire(ctx, s.ID); err == nil {
 					c.consume(w, l)
 				}
 			}
@@ -104,7 +105,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 		case <-w.killed.Done():
 		}
 		if w.killed.Err() != nil { // a dead process trusts nothing and releases nothing
-			<-l.Done()
+			time.Sleep(time.Until(l.Deadline()))
 		} else {
 			_ = l.Release(context.Background())
 		}
@@ -123,13 +124,13 @@ func (c *cluster) acquisitions() int {
 
 // stop ends a worker in order.
 func (c *cluster) stop(w *testWorker) {
-	w.manager.Stop()
-	for len(w.manager.Held()) > 0 {
+	w.leases.Stop()
+	for len(w.leases.Held()) > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	w.cancel()
 	w.done.Wait()
-	_ = w.manager.Close(context.Background())
+	_ = w.leases.Close(context.Background())
 	c.drop(w)
 }
 
@@ -142,7 +143,7 @@ func (c *cluster) crash(w *testWorker) {
 
 func (c *cluster) drop(w *testWorker) {
 	c.mu.Lock()
-	delete(c.workers, w.id)
+	delete(c.workers, w.name)
 	c.mu.Unlock()
 }
 
@@ -150,7 +151,7 @@ func (c *cluster) drop(w *testWorker) {
 func (c *cluster) running() []*testWorker {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.SortedFunc(maps.Values(c.workers), func(a, b *testWorker) int { return strings.Compare(a.id, b.id) })
+	return slices.SortedFunc(maps.Values(c.workers), func(a, b *testWorker) int { return strings.Compare(a.name, b.name) })
 }
 
 // end stops all workers and returns every broken invariant.

@@ -95,7 +95,7 @@ func (c *cluster) play(random *rand.Rand, steps, pauses []int) {
 }
 
 func (c *cluster) checkpointAll(w *testWorker, i int) {
-	for _, l := range w.manager.Held() {
+	for _, l := range w.leases.Held() {
 		w.done.Go(func() {
 			ctx, cancel := context.WithTimeout(w.killed, 5*time.Second)
 			defer cancel()
@@ -154,10 +154,9 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 
 // wrongClocks writes LeaseTimeouts that are up to a day off.
 func (c *cluster) wrongClocks() {
-	c.table.watch(func(_, now lease.Row) {
-		if now.Timeout != "" {
-			now.Timeout = time.Now().Add(time.Duration(rand.IntN(48)-24) * time.Hour).Format(time.RFC3339Nano)
-			c.table.rows[now.ShardID] = now
+	c.table.watch(func(_, now lease.Item) {
+		if now["LeaseTimeout"] != nil {
+			now["LeaseTimeout"] = time.Now().Add(time.Duration(rand.IntN(48)-24) * time.Hour).Format(time.RFC3339Nano)
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 type shards struct {
 	mu   sync.Mutex
 	list []lease.Shard
+	at   time.Time
 	next []lease.Shard // what the next listing would say; nil: the same
 }
 
@@ -19,20 +20,23 @@ func (s *shards) Refresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next != nil {
-		s.list, s.next = s.next, nil
+		s.list, s.at, s.next = s.next, time.Now(), nil
 	}
 }
 
 func (s *shards) List() ([]lease.Shard, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list, time.Now()
+	if time.Since(s.at) > 30*time.Second {
+		s.at = time.Now()
+	}
+	return s.list, s.at
 }
 
 func (s *shards) set(list []lease.Shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.list = list
+	s.list, s.at = list, time.Now()
 }
 
 func shardID(i int) string { return fmt.Sprintf("shardId-%012d", i) }

@@ -29,7 +29,7 @@ func TestLostAnswersAreFoundOutByReadingTheRow(t *testing.T) {
 			t.Errorf("checkpoint: %v", err)
 		}
 		time.Sleep(time.Minute)
-		if row := c.table.get(shardID(0)); row.Checkpoint != "80" || row.Owner != "a" || one(t, w) != l {
+		if row := c.table.get(shardID(0)); row.Checkpoint != "80" || row.Owner != w.id() || one(t, w) != l {
 			t.Errorf("after a minute of lost answers: %+v", row)
 		}
 		if lost.Load() < 15 {
@@ -134,7 +134,7 @@ func TestLeaseThatIsBeingReleasedIsNotTrusted(t *testing.T) {
 			}
 			return nil
 		})
-		a.manager.Stop()
+		a.leases.Stop()
 		for c.table.get(shardID(0)).Owner != "b" {
 			time.Sleep(10 * time.Millisecond)
 		}
@@ -164,7 +164,7 @@ func TestOutcomeOfAReleaseIsFoundOutByReadingTheRow(t *testing.T) {
 				w := c.start("a")
 				l := one(t, w)
 				late(c)
-				w.manager.Stop()
+				w.leases.Stop()
 				<-l.Done()
 				if row := c.table.get(shardID(0)); row.Owner != "" {
 					t.Errorf("after the release: %+v", row)
@@ -226,9 +226,9 @@ func TestLeaseThatIsDoneCutsItsRenewalOff(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		started := time.Now()
-		w.manager.Stop()
+		w.leases.Stop()
 		_ = l.Release(ctx)
-		_ = w.manager.Close(ctx)
+		_ = w.leases.Close(ctx)
 		if took := time.Since(started); took > 100*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
@@ -252,7 +252,7 @@ func TestReleaseIsNotReportedAsAFailedRenewal(t *testing.T) {
 			}
 			return nil
 		})
-		w.manager.Stop()
+		w.leases.Stop()
 		<-l.Done()
 		c.finish()
 		if !strings.Contains(logs.String(), "lease released") || strings.Contains(logs.String(), "level=warning") {

@@ -1,0 +1,330 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Keys and attributes of the rows of all workers together.
+const (
+	membersKey  = "_members"
+	planKey     = "_plan"
+	attrVersion = "Version" // of the members; in the plan: of those that it was made for
+	attrIDs     = "Ids"
+	attrPlan    = "Plan"
+)
+
+// membership is who is here, and who is to have which shard, as one worker knows it. Only the goroutine of [Leases.Run] uses it.
+type membership struct {
+	cfg   Config
+	table rows
+	log   *logrus.Entry
+	seen  *sightings
+
+	me       *life
+	former   []string  // ids that this worker had before
+	joinFrom time.Time // not before
+	away     bool      // it leaves, or has stepped back
+
+	ids     []string // sorted
+	version int64
+	plan    plan
+	planAt  time.Time            // when to write the next plan; zero: it is not known to be behind
+	asked   map[string]time.Time // owners that were asked for a lease that they do not have
+}
+
+func newMembership(cfg Config, table rows, log *logrus.Entry) *membership {
+	return &membership{cfg: cfg, table: table, log: log, seen: newSightings(), asked: map[string]time.Time{}}
+}
+
+// begin goes on under a new id. Its own former id is fenced first, see attend. If the row of the former life is gone, so may
+// be the fence that somebody has put there, and others may still trust what they had: it waits before it joins.
+func (m *membership) begin(me *life) {
+	if m.me != nil {
+		m.former = append(m.former, m.me.id)
+		if m.me.ended() == lostGone {
+			m.joinFrom = time.Now().Add(m.cfg.Duration)
+		}
+	}
+	m.me = me
+}
+
+// look reads the members, the workers to watch, and the rows of shards. What is not news is asked for again, consistently.
+func (m *membership) look(ctx context.Context, workers, shards []string) error {
+	keys := map[string]bool{membersKey: true}
+	for _, id := range slices.Concat(m.ring(time.Now()), workers) {
+		keys[workerPrefix+id] = true
+	}
+	for _, id := range shards {
+		keys[id] = true
+	}
+	m.seen.forget(keys)
+	items, err := m.table.Get(ctx, false, slices.Sorted(maps.Keys(keys))...)
+	if err != nil {
+		return err
+	}
+	var again []string
+	for key, item := range items {
+		if !m.seen.news(key, item) {
+			again = append(again, key)
+		}
+	}
+	slices.Sort(again)
+	sure, err := m.table.Get(ctx, true, again...)
+	if err != nil {
+		return err
+	}
+	for _, key := range again {
+		delete(items, key)
+	}
+	maps.Copy(items, sure)
+	for key, item := range items {
+		m.observe(key, item, time.Now())
+	}
+	return nil
+}
+
+func (m *membership) observe(key string, item Item, now time.Time) {
+	switch {
+	case key == membersKey:
+		m.ids, m.version = item.names(attrIDs), item.number(attrVersion)
+	case key == planKey:
+		m.observePlan(item, now)
+	case isShard(key):
+		m.seen.shard(decodeRow(key, item), now)
+	default:
+		m.seen.worker(key[len(workerPrefix):], item, now)
+	}
+}
+
+// observePlan takes in a plan. One that nobody can read counts as none, but its version is needed to write the next.
+func (m *membership) observePlan(item Item, now time.Time) {
+	version := item.number(attrVersion)
+	if version == m.plan.version && m.plan.workers != nil {
+		return
+	}
+	p, err := unpackPlan(version, item.binary(attrPlan), now)
+	if err != nil && len(item) > 0 {
+		m.log.WithError(err).Warn("plan of the leases not readable, making another from their owners")
+	}
+	m.plan = p
+}
+
+// watchers is how many workers are looked at in the ring of ids, beside those that seem dead.
+const watchers = 3
+
+// ring returns the ids that this worker watches: its successors, until three that seem to be alive are among them. So each
+// worker is watched by the living one before it, however many die together.
+func (m *membership) ring(now time.Time) (watched []string) {
+	at, found := slices.BinarySearch(m.ids, m.me.id)
+	if found {
+		at++
+	}
+	fresh := 0
+	for i := range m.ids {
+		id := m.ids[(at+i)%len(m.ids)]
+		if id == m.me.id {
+			continue
+		}
+		if watched = append(watched, id); m.seen.fresh(id, now) {
+			fresh++
+		}
+		if fresh == watchers {
+			break
+		}
+	}
+	return watched
+}
+
+// attend keeps the members right: this worker joins or leaves, its former ids leave, and so do workers that are dead. Who
+// changes the members makes the next plan. An id that leaves has no heartbeat after it was fenced. Membership alone allows nothing.
+func (m *membership) attend(ctx context.Context, canJoin bool) error {
+	for len(m.former) > 0 {
+		if err := errors.Join(fenceOwn(ctx, m.table, m.former[0]), m.remove(ctx, m.former[0])); err != nil {
+			return err
+		}
+		m.former = m.former[1:]
+	}
+	now := time.Now()
+	for id := range m.seen.workers {
+		if m.seen.overdue(id, now) {
+			if err := m.fence(ctx, id); err != nil {
+				return err
+			}
+		}
+		if m.seen.dead(id, m.cfg.Duration, now) {
+			if err := m.remove(ctx, id); err != nil {
+				return err
+			}
+		}
+	}
+	if m.away {
+		return m.remove(ctx, m.me.id)
+	}
+	if !canJoin || now.Before(m.joinFrom) || slices.Contains(m.ids, m.me.id) {
+		return nil
+	}
+	m.log.WithField("lease_owner", m.me.id).Info("worker joins")
+	return m.change(ctx, Write{If: []Condition{{Lacks, attrIDs, m.me.id}}, Add: Item{attrIDs: []string{m.me.id}}})
+}
+
+// fence ends the life of a worker whose heartbeat has stood for longer than it is trusted: no heartbeat succeeds afterwards.
+func (m *membership) fence(ctx context.Context, id string) error {
+	row := m.seen.workers[id].row
+	item, err := m.table.Update(ctx, Write{Key: workerPrefix + id, Set: Item{attrFenced: int64(1)},
+		If: []Condition{{Kind: Present}, equals(attrBeat, int64(row.Heartbeat))}})
+	if errors.Is(err, ErrRefused) { // it lives, or its row is gone: the next look shows it
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("fence worker %s: %w", id, err)
+	}
+	m.log.WithFields(logrus.Fields{"owner": id, "name": row.Name}).Warn("worker fenced, it has made no heartbeat; its leases are free")
+	m.observe(workerPrefix+id, item, time.Now())
+	return nil
+}
+
+// remove takes an id out of the members, if it is among them.
+func (m *membership) remove(ctx context.Context, id string) error {
+	if !slices.Contains(m.ids, id) {
+		return nil
+	}
+	return m.change(ctx, Write{If: []Condition{{Contains, attrIDs, id}}, Drop: Item{attrIDs: []string{id}}})
+}
+
+// change changes the members, and so makes the plan one for others. Versions are apart by chance, so that no two states of the
+// members ever share one, also after the row was deleted or restored.
+func (m *membership) change(ctx context.Context, w Write) error {
+	w.Key = membersKey
+	if w.Add == nil {
+		w.Add = Item{}
+	}
+	w.Add[attrVersion] = 1 + rand.Int64N(1<<32)
+	item, err := m.table.Update(ctx, w)
+	if errors.Is(err, ErrRefused) { // it was done already, or what this worker knew is old
+		items, err := m.table.Get(ctx, true, membersKey)
+		if item, read := items[membersKey]; err == nil && read {
+			m.observe(membersKey, item, time.Now())
+		}
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("change members: %w", err)
+	}
+	m.observe(membersKey, item, time.Now())
+	m.planAt = time.Now().Add(m.spread())
+	return nil
+}
+
+// spread is a wait at random before a plan, the longer the more workers have come or gone since the last one: they may all be
+// about to write it.
+func (m *membership) spread() time.Duration {
+	changes := 0
+	for _, id := range m.ids {
+		if m.plan.shares[id] == nil {
+			changes++
+		}
+	}
+	if changes < 2 {
+		return 0
+	}
+	return rand.N(50 * time.Millisecond * time.Duration(changes))
+}
+
+// plans brings the plan up to date, if it is not made for these members and these shards. Who has changed the members does it
+// at once. Somebody who has not waits for two looks: that worker may have died in between.
+func (m *membership) plans(ctx context.Context, l listing) error {
+	if len(l.shards) == 0 || m.fits(l) {
+		m.planAt = time.Time{}
+		return nil
+	}
+	items, err := m.table.Get(ctx, true, membersKey, planKey)
+	if err != nil || len(items) < 2 {
+		return errors.Join(err, errIf(len(items) < 2, errBusy))
+	}
+	for key, item := range items {
+		m.observe(key, item, time.Now())
+	}
+	switch {
+	case m.fits(l) || len(m.ids) == 0:
+		m.planAt = time.Time{}
+		return nil
+	case m.plan.version == m.version && m.plan.workers != nil: // new shards
+		return m.change(ctx, Write{If: []Condition{equals(attrVersion, m.version)}})
+	case m.planAt.IsZero():
+		m.planAt = time.Now().Add(2*m.cfg.SyncInterval + m.spread())
+	}
+	if time.Now().Before(m.planAt) {
+		return nil
+	}
+	return m.write(ctx, l)
+}
+
+func errIf(so bool, err error) error {
+	if so {
+		return err
+	}
+	return nil
+}
+
+// fits reports whether the plan is made for the members and the shards of now.
+func (m *membership) fits(l listing) bool {
+	return m.plan.workers != nil && m.plan.version == m.version && m.plan.covers(l)
+}
+
+// write writes the next plan, unless somebody else has.
+func (m *membership) write(ctx context.Context, l listing) error {
+	base := m.plan
+	if base.workers == nil {
+		var err error
+		if base.workers, err = m.owners(ctx); err != nil {
+			return err
+		}
+	}
+	next := newPlan(m.version, base.next(m.ids, l), time.Now())
+	_, err := m.table.Update(ctx, Write{Key: planKey, If: []Condition{equals(attrVersion, m.plan.version)},
+		Set: Item{attrVersion: m.version, attrPlan: next.pack()}})
+	if errors.Is(err, ErrRefused) { // the next look shows it
+		m.planAt = time.Now().Add(m.spread())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	m.log.WithFields(logrus.Fields{"workers": len(m.ids), "shards": len(next.workers)}).Info("leases planned")
+	m.plan = next
+	m.planAt = time.Time{}
+	return nil
+}
+
+// owners returns who has which shard now. So nothing moves when the plan was lost.
+func (m *membership) owners(ctx context.Context) (map[string]string, error) {
+	items, err := m.table.Scan(ctx)
+	owners := map[string]string{}
+	for _, item := range items {
+		if isShard(item.key()) {
+			owners[item.key()] = item.text(attrOwner)
+		}
+	}
+	return owners, err
+}
+
+// ask has a worker that lives release what the table says it has and it has not. Once in a lease duration.
+func (m *membership) ask(ctx context.Context, owner string) {
+	if time.Since(m.asked[owner]) < m.cfg.Duration {
+		return
+	}
+	m.asked[owner] = time.Now()
+	m.log.WithField("owner", owner).Info("worker asked for a lease that it has not released")
+	_, err := m.table.Update(ctx, Write{Key: workerPrefix + owner, If: []Condition{{Kind: Present}}, Set: Item{attrAsked: int64(1)}})
+	if err != nil {
+		m.log.WithError(err).WithField("owner", owner).Debug("worker not asked")
+	}
+}
