@@ -24,11 +24,13 @@ type cluster struct {
 	logs   io.Writer                          // of all workers
 	drain  func(shardID string) time.Duration // how long a consumer drains
 	shards shards
+	open   func(shardID string) bool // shards that count for the balance; nil: all
 
 	mu      sync.Mutex
 	workers map[string]*testWorker
-	holding map[string][]*lease.Lease // by shard: the leases whose consumers run
-	moves   int                       // acquisitions
+	ended   map[*lease.Lease]chan struct{} // closed when a consumer is at the end of its shard
+	holding map[string][]*lease.Lease      // by shard: the leases whose consumers run
+	moves   int                            // acquisitions
 	faults  []string
 	excused time.Time // see excuse
 
@@ -40,7 +42,7 @@ func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
 		t: t, table: newMemory(), drain: func(string) time.Duration { return 50 * time.Millisecond },
 		lease: lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second}, logs: io.Discard,
-		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, unwatch: make(chan struct{}),
+		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, ended: map[*lease.Lease]chan struct{}{}, unwatch: make(chan struct{}),
 	}
 	c.shards.list = someShards(n)
 	c.watch()
@@ -94,6 +96,8 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.mu.Lock()
 	c.moves++
 	c.holding[l.ShardID()] = append(c.holding[l.ShardID()], l)
+	ended := make(chan struct{})
+	c.ended[l] = ended
 	c.mu.Unlock()
 	w.done.Go(func() {
 		select {
@@ -102,6 +106,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 			case <-time.After(c.drain(l.ShardID())):
 			case <-w.killed.Done():
 			}
+		case <-ended:
 		case <-w.killed.Done():
 		}
 		if w.killed.Err() != nil { // a dead process trusts nothing and releases nothing
@@ -111,8 +116,19 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		delete(c.ended, l)
 		c.holding[l.ShardID()] = slices.DeleteFunc(c.holding[l.ShardID()], func(other *lease.Lease) bool { return other == l })
 	})
+}
+
+// finish1 has the consumer of a lease release it.
+func (c *cluster) finish1(l *lease.Lease) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ended := c.ended[l]; ended != nil {
+		close(ended)
+		delete(c.ended, l)
+	}
 }
 
 // acquisitions returns how many leases were acquired so far.
@@ -161,9 +177,17 @@ func (c *cluster) end() []string {
 		c.stop(w)
 	}
 	time.Sleep(time.Minute) // the leases of crashed workers expire
+	c.unwatchAll()
+	return append(c.faults, c.table.faults...)
+}
+
+func (c *cluster) unwatchAll() {
+	for _, w := range c.running() {
+		c.crash(w)
+	}
+	time.Sleep(time.Minute)
 	close(c.unwatch)
 	c.watching.Wait()
-	return append(c.faults, c.table.faults...)
 }
 
 // finish is end for most tests.

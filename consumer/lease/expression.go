@@ -19,7 +19,7 @@ type expression struct {
 }
 
 func newExpression(w Write) *expression {
-	e := &expression{names: map[string]string{}, actions: map[string][]string{}}
+	e := &expression{actions: map[string][]string{}}
 	for _, c := range w.If {
 		e.conditions = append(e.conditions, e.term(c))
 	}
@@ -60,6 +60,9 @@ func (e *expression) term(c Condition) string {
 func zero(v any) bool { return v == "" || v == int64(0) }
 
 func (e *expression) name(attribute string) string {
+	if e.names == nil {
+		e.names = map[string]string{}
+	}
 	e.names["#"+attribute] = attribute
 	return "#" + attribute
 }

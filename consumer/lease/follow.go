@@ -15,6 +15,8 @@ type follower struct {
 	listing listing
 	waits   map[string]wanting // shards that the plan gives to this worker, which it does not have
 	quick   time.Time          // until then rows are read often
+
+	backFrom time.Time // when this worker comes back, if it has stepped back
 }
 
 // wanting is a shard that this worker waits for.
@@ -68,7 +70,8 @@ func (f *follower) needed() (rows, owners []string) {
 	want := map[string]wanting{}
 	if f.members.me != nil && !f.stopping {
 		for _, id := range f.members.plan.shares[f.members.me.id] {
-			if f.held[id] == nil && !f.finished[id] {
+			gone := !f.listing.has(id) && f.listing.began.After(f.members.plan.read)
+			if f.held[id] == nil && !f.finished[id] && !gone {
 				want[id] = f.waits[id]
 			}
 		}
@@ -147,18 +150,18 @@ func (f *follower) giveUp() {
 	}
 }
 
-// steppedBack reports whether this worker fails to acquire what is free for it: it leaves the members for a while, so that
-// others get it.
+// steppedBack reports whether this worker fails to acquire what is free for it. It leaves the members for a while, so that others
+// get it.
 func (f *follower) steppedBack() bool {
-	if time.Now().Before(f.members.joinFrom) {
-		return f.members.away
+	if time.Now().Before(f.backFrom) {
+		return true
 	}
 	stuck := func(w wanting) bool { return !w.free.IsZero() && time.Since(w.free) > 2*f.cfg.Duration }
 	if !slices.ContainsFunc(slices.Collect(maps.Values(f.waits)), stuck) {
 		return false
 	}
 	f.log.Error("leases that are free are not acquired here: the worker leaves them to others for a while")
-	f.members.joinFrom = time.Now().Add(3 * f.cfg.Duration)
+	f.backFrom = time.Now().Add(3 * f.cfg.Duration)
 	clear(f.waits)
 	return true
 }

@@ -187,6 +187,7 @@ func (s *Leases) drop(l *Lease) {
 	}
 	if l.Row().Finished() {
 		s.finished[l.shardID] = true
+		s.shards.Refresh() // there may be children
 	}
 	s.mu.Unlock()
 	s.Poke()

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/wait"
 )
 
 // workerPrefix begins the keys of worker rows.
@@ -60,6 +62,7 @@ type life struct {
 	id    string
 	asked func() // somebody waits for a lease that the table has under this id
 	over  chan struct{}
+	hurry wait.Signal // the next heartbeat is due now
 
 	mu       sync.Mutex // guards what follows
 	beat     int64      // of the last heartbeat that was confirmed
@@ -74,7 +77,7 @@ var errFenced = errors.New("this worker was fenced")
 
 // begin makes the row of a new life. The id is new with each attempt, so it does not matter what became of the last one.
 func begin(ctx context.Context, cfg Config, table rows, asked func(), log *logrus.Entry) (*life, error) {
-	l := &life{cfg: cfg, table: table, id: strings.ToLower(rand.Text()[:8]), beat: 1, asked: asked, over: make(chan struct{})}
+	l := &life{cfg: cfg, table: table, id: strings.ToLower(rand.Text()[:8]), beat: 1, asked: asked, over: make(chan struct{}), hurry: wait.NewSignal()}
 	l.log = log.WithField("lease_owner", l.id)
 	started := time.Now()
 	_, err := table.Update(ctx, Write{Key: workerPrefix + l.id, If: []Condition{{Kind: Absent}}, Set: Item{
@@ -93,9 +96,14 @@ func (l *life) Deadline() time.Time {
 	return l.deadline
 }
 
+// confirmedSince reports whether a heartbeat that began after a time was confirmed.
+func (l *life) confirmedSince(at time.Time) bool {
+	return l.Deadline().Add(-l.cfg.trust()).After(at)
+}
+
 // keep makes heartbeats until the life is over or ctx ends. It has a goroutine of its own, so that nothing else delays them.
 func (l *life) keep(ctx context.Context) {
-	next := time.Now().Add(l.cfg.beatEvery())
+	next := l.Deadline().Add(l.cfg.beatEvery() - l.cfg.trust()) // from the start of the last one on
 	for {
 		timer := time.NewTimer(min(time.Until(next), time.Until(l.Deadline())))
 		select {
@@ -105,6 +113,8 @@ func (l *life) keep(ctx context.Context) {
 		case <-l.over:
 			timer.Stop()
 			return
+		case <-l.hurry:
+			timer.Stop()
 		case <-timer.C:
 		}
 		if !time.Now().Before(l.Deadline()) {

@@ -28,10 +28,11 @@ type membership struct {
 	log   *logrus.Entry
 	seen  *sightings
 
-	me       *life
-	former   []string  // ids that this worker had before
-	joinFrom time.Time // not before
-	away     bool      // it leaves, or has stepped back
+	me     *life
+	former []string  // ids that this worker had before
+	away   bool      // it leaves, or has stepped back
+	member bool      // it has been among the members in this life
+	missed time.Time // when it was found missing there
 
 	ids     []string // sorted
 	version int64
@@ -44,16 +45,12 @@ func newMembership(cfg Config, table rows, log *logrus.Entry) *membership {
 	return &membership{cfg: cfg, table: table, log: log, seen: newSightings(), asked: map[string]time.Time{}}
 }
 
-// begin goes on under a new id. Its own former id is fenced first, see attend. If the row of the former life is gone, so may
-// be the fence that somebody has put there, and others may still trust what they had: it waits before it joins.
+// begin goes on under a new id. The former one is fenced first, see attend.
 func (m *membership) begin(me *life) {
 	if m.me != nil {
 		m.former = append(m.former, m.me.id)
-		if m.me.ended() == lostGone {
-			m.joinFrom = time.Now().Add(m.cfg.Duration)
-		}
 	}
-	m.me = me
+	m.me, m.member = me, false
 }
 
 // look reads the members, the workers to watch, and the rows of shards. What is not news is asked for again, consistently.
@@ -168,7 +165,17 @@ func (m *membership) attend(ctx context.Context, canJoin bool) error {
 	if m.away {
 		return m.remove(ctx, m.me.id)
 	}
-	if !canJoin || now.Before(m.joinFrom) || slices.Contains(m.ids, m.me.id) {
+	switch {
+	case slices.Contains(m.ids, m.me.id):
+		m.member, m.missed = true, time.Time{}
+		return nil
+	case !canJoin:
+		return nil
+	case m.member && m.missed.IsZero(): // somebody has changed the table: is this worker's row there?
+		m.missed = now
+		m.me.hurry.Set()
+		return nil
+	case m.member && !m.me.confirmedSince(m.missed):
 		return nil
 	}
 	m.log.WithField("lease_owner", m.me.id).Info("worker joins")
@@ -283,10 +290,11 @@ func (m *membership) fits(l listing) bool {
 func (m *membership) write(ctx context.Context, l listing) error {
 	base := m.plan
 	if base.workers == nil {
-		var err error
-		if base.workers, err = m.owners(ctx); err != nil {
+		owners, err := m.owners(ctx)
+		if err != nil {
 			return err
 		}
+		base = plan{workers: owners}
 	}
 	next := newPlan(m.version, base.next(m.ids, l), time.Now())
 	_, err := m.table.Update(ctx, Write{Key: planKey, If: []Condition{equals(attrVersion, m.plan.version)},

@@ -73,8 +73,9 @@ func (s *Leases) look(ctx context.Context, f *follower, life *life) {
 	last := time.Now()
 	for {
 		pause, err := f.turn(ctx)
-		if errors.Is(err, ErrTableMissing) {
-			pause, err = s.cfg.SyncInterval, s.create(ctx)
+		if errors.Is(err, ErrTableMissing) { // and with it this worker's row
+			life.end(lostGone)
+			err = s.create(ctx)
 		}
 		if err == nil {
 			last = time.Now()

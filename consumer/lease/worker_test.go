@@ -19,6 +19,7 @@ type testWorker struct {
 	killed   context.Context
 	kill     context.CancelFunc
 	done     sync.WaitGroup
+	stopped  sync.WaitGroup
 	table    *door
 	registry *prometheus.Registry
 }

@@ -1,0 +1,218 @@
+package lease_test
+
+import (
+	"fmt"
+
+	"math/rand/v2"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"example.com/callevents/consumer/lease"
+	"example.com/callevents/shared/testenv"
+)
+
+// event is what happens to a fleet in the simulation.
+type event struct {
+	name string
+	do   func(s *simulation) (least int) // leases that have to move
+	rest time.Duration                   // how long its units are counted
+}
+
+var events = []event{
+	{"all start at once", (*simulation).startAll, time.Minute},
+	{"at rest", func(s *simulation) int { time.Sleep(time.Minute); return 0 }, time.Minute},
+	{"one joins", (*simulation).joinOne, 20 * time.Second},
+	{"a third is killed", (*simulation).killThird, 30 * time.Second},
+	{"they join again", (*simulation).joinThird, 30 * time.Second},
+	{"rolling deploy of all", (*simulation).deploy, time.Minute},
+	{"the table throttles 20 %", (*simulation).throttle, time.Minute},
+	{"the table is deleted", (*simulation).deleteTable, 30 * time.Second},
+	{"every shard is split", (*simulation).split, 2 * time.Minute},
+}
+
+// bounds of a size, which the figures must keep.
+type bounds struct {
+	shards, workers           int
+	writes, reads             float64 // in any second of any event
+	restWrites, restReads     float64 // at rest, without checkpoints
+	consumed, killed, balance time.Duration
+}
+
+// The protocol at the sizes that it is for: DynamoDB's units at rest and in the dearest second of each event, how many leases
+// move, and how long it takes. Every call takes 10 ms. Only the smallest size in the normal suite.
+func TestSimulation(t *testing.T) {
+	sizes := []bounds{
+		{100, 10, 400, 800, 2.1, 12, time.Minute, 25 * time.Second, time.Minute},
+		{1000, 50, 1000, 1500, 10.5, 60, time.Minute, 25 * time.Second, time.Minute},
+		{1000, 100, 1500, 2000, 20.5, 120, time.Minute, 25 * time.Second, time.Minute},
+		{10_000, 500, 4000, 12_000, 101, 700, time.Minute, 25 * time.Second, time.Minute},
+	}
+	if !testenv.Long() {
+		sizes = sizes[:1]
+	}
+	for _, size := range sizes {
+		t.Run(fmt.Sprint(size.shards, " shards, ", size.workers, " workers"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &simulation{cluster: newCluster(t, size.shards), bounds: size}
+				s.table.latency = 10 * time.Millisecond
+				if os.Getenv("CALLEVENTS_LOG") != "" {
+					s.logs = os.Stdout
+				}
+				s.run()
+				s.cluster.unwatchAll()
+			})
+		})
+	}
+}
+
+type simulation struct {
+	*cluster
+	bounds
+	next int
+}
+
+func (s *simulation) run() {
+	for _, e := range events {
+		began, moved := s.table.usage.second(), s.acquisitions()
+		started := time.Now()
+		least := e.do(s)
+		consumed, balanced := s.settle(started)
+		moved = s.acquisitions() - moved
+		time.Sleep(e.rest - time.Since(started))
+		s.table.mu.Lock()
+		reads, peakReads := between(s.table.usage.reads, began, s.table.usage.second())
+		writes, peakWrites := between(s.table.usage.writes, began, s.table.usage.second())
+		s.table.mu.Unlock()
+		s.t.Logf("%-26s consumed %6.2fs balanced %6.2fs  moved %5d, least %5d  writes/s %7.1f peak %6.0f  reads/s %7.1f peak %6.0f",
+			e.name, consumed.Seconds(), balanced.Seconds(), moved, least, writes, peakWrites, reads, peakReads)
+		s.check(e.name, consumed, balanced, writes, peakWrites, reads, peakReads)
+	}
+	for _, fault := range append(s.faults, s.table.faults...) {
+		s.t.Error(fault)
+	}
+}
+
+func (s *simulation) check(name string, consumed, balanced time.Duration, writes, peakWrites, reads, peakReads float64) {
+	if peakWrites > s.bounds.writes || peakReads > s.bounds.reads {
+		s.t.Errorf("%s: more than %v writes or %v reads in a second", name, s.bounds.writes, s.bounds.reads)
+	}
+	if name == "at rest" && (writes > s.restWrites || reads > s.restReads) {
+		s.t.Errorf("at rest: more than %v writes or %v reads a second", s.restWrites, s.restReads)
+	}
+	if limit := map[string]time.Duration{"a third is killed": s.killed, "all start at once": s.consumed}[name]; limit > 0 && consumed > limit {
+		s.t.Errorf("%s: consumed after %v, want %v", name, consumed, limit)
+	}
+	if balanced > s.balance && name != "every shard is split" && name != "rolling deploy of all" {
+		s.t.Errorf("%s: balanced after %v", name, balanced)
+	}
+}
+
+// settle waits until every shard is consumed, and until the leases are balanced.
+func (s *simulation) settle(started time.Time) (consumed, balanced time.Duration) {
+	for time.Since(started) < 5*time.Minute {
+		loads, free := s.loads()
+		if free == 0 && consumed == 0 {
+			consumed = max(1, time.Since(started))
+		}
+		least, most := 1<<30, 0
+		for _, n := range loads {
+			least, most = min(least, n), max(most, n)
+		}
+		if free == 0 && most-least <= 1 {
+			return consumed, max(1, time.Since(started))
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Error("not balanced after 5 minutes")
+	return consumed, 5 * time.Minute
+}
+
+func (s *simulation) join() {
+	s.next++
+	s.start(fmt.Sprint("w", s.next))
+}
+
+func (s *simulation) startAll() int {
+	for range s.bounds.workers {
+		s.join()
+	}
+	return s.bounds.shards
+}
+
+func (s *simulation) joinOne() int {
+	s.join()
+	return s.bounds.shards / (s.bounds.workers + 1)
+}
+
+func (s *simulation) killThird() (least int) {
+	all := s.running()
+	for i, w := range rand.Perm(len(all))[:s.bounds.workers/3] {
+		least += len(all[w].leases.Held())
+		s.crash(all[w])
+		_ = i
+	}
+	return least
+}
+
+func (s *simulation) joinThird() int {
+	n := s.bounds.workers / 3
+	for range n {
+		s.join()
+	}
+	return s.bounds.shards * n / len(s.running())
+}
+
+// deploy replaces one worker after the other, all within five minutes.
+func (s *simulation) deploy() (least int) {
+	all := s.running()
+	for _, w := range all {
+		least += 2 * len(w.leases.Held())
+		w.stopped.Go(func() { s.stop(w) })
+		s.join()
+		time.Sleep(5 * time.Minute / time.Duration(len(all)))
+	}
+	for _, w := range all {
+		w.stopped.Wait()
+	}
+	return least / 2
+}
+
+func (s *simulation) throttle() int {
+	s.table.disturb(noise(1, 0.2, 0))
+	time.Sleep(time.Minute)
+	s.table.disturb(nil, nil)
+	return 0
+}
+
+func (s *simulation) deleteTable() int {
+	s.excuse(s.lease.Duration / 2)
+	s.table.replace(nil)
+	time.Sleep(s.lease.Duration / 5)
+	return s.bounds.shards
+}
+
+// split closes every shard. Its reader comes to the end, one shard after the other.
+func (s *simulation) split() int {
+	parents, _ := s.cluster.shards.List()
+	all := parents
+	for i, p := range parents {
+		for j := range 2 {
+			all = append(all, lease.Shard{ID: shardID(len(parents)*(j+1) + i), Parents: []string{p.ID}})
+		}
+	}
+	s.cluster.shards.set(all)
+	s.open = func(shard string) bool { return shard >= shardID(len(parents)) }
+	for _, w := range s.running() {
+		w.done.Go(func() {
+			for _, l := range w.leases.Held() {
+				time.Sleep(rand.N(3 * time.Second))
+				_ = l.Finish(w.killed, "")
+				s.finish1(l)
+			}
+		})
+	}
+	time.Sleep(10 * time.Second)
+	return 2 * len(parents)
+}
