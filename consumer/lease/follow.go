@@ -1,8 +1,10 @@
 package lease
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -16,14 +18,17 @@ type follower struct {
 	waits   map[string]wanting // shards that the plan gives to this worker, which it does not have
 	quick   time.Time          // until then rows are read often
 
-	backFrom time.Time // when this worker comes back, if it has stepped back
+	turned   time.Time     // when the last turn began
+	elapsed  time.Duration // between the last two, at most a second
+	backFrom time.Time     // when this worker comes back, if it has stepped back
 }
 
 // wanting is a shard that this worker waits for.
 type wanting struct {
-	since time.Time // first turn
-	free  time.Time // since when it could be acquired; zero: it cannot
-	owned bool      // somebody else had it
+	looked time.Time // when its row was read last
+	since  time.Time // when it was found to have an owner that lives
+	free   time.Time // since when it could be acquired; zero: it cannot
+	owned  bool      // somebody else had it
 }
 
 func newFollower(s *Leases) *follower {
@@ -37,8 +42,10 @@ func (f *follower) turn(ctx context.Context) (time.Duration, error) {
 		f.listing = newListing(shards, began)
 	}
 	listed := f.listing.shards != nil
-	rows, owners := f.needed()
-	if err := f.members.look(ctx, owners, rows); err != nil {
+	f.elapsed = min(time.Since(f.turned), time.Second)
+	f.turned = time.Now()
+	read, keep := f.needed()
+	if err := f.members.look(ctx, read, keep); err != nil {
 		return f.cfg.SyncInterval, err
 	}
 	before := f.members.plan.version
@@ -61,30 +68,66 @@ func (f *follower) turn(ctx context.Context) (time.Duration, error) {
 	return f.pause(), nil
 }
 
-// needed returns the shards whose rows this worker has to read: those it waits for, and their parents. And the owners that it
-// waits for.
-func (f *follower) needed() (rows, owners []string) {
+// needed returns the rows that this worker has to read now: those of the shards that it waits for, of their parents, and of the
+// workers that have them. And those that it must not forget, because others will be read later.
+func (f *follower) needed() (read []string, keep map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.members.away = f.stopping || f.steppedBack()
-	want := map[string]wanting{}
+	waits := map[string]wanting{}
 	if f.members.me != nil && !f.stopping {
 		for _, id := range f.members.plan.shares[f.members.me.id] {
 			gone := !f.listing.has(id) && f.listing.began.After(f.members.plan.read)
 			if f.held[id] == nil && !f.finished[id] && !gone {
-				want[id] = f.waits[id]
+				waits[id] = f.waits[id]
 			}
 		}
 	}
-	f.waits = want
-	for id := range want {
-		rows = append(rows, f.listing.waitsFor(id, f.finished)...)
-		rows = append(rows, id)
-		if owner := f.members.seen.shards[id].row.Owner; owner != "" && owner != f.members.me.id {
-			owners = append(owners, owner)
+	f.waits, keep = waits, map[string]bool{}
+	for id := range waits {
+		for _, key := range f.keys(id) {
+			keep[key] = true
 		}
 	}
-	return rows, owners
+	for _, id := range f.due() {
+		read = append(read, f.keys(id)...)
+	}
+	return read, keep
+}
+
+// keys returns the rows that say whether a shard can be acquired.
+func (f *follower) keys(shardID string) []string {
+	keys := append(f.listing.waitsFor(shardID, f.finished), shardID)
+	if owner := f.members.seen.shards[shardID].row.Owner; owner != "" && owner != f.members.me.id {
+		keys = append(keys, workerPrefix+owner)
+	}
+	return keys
+}
+
+// All workers together read at most so many rows of shards that they wait for in a second, and acquire at most so many leases: what a table
+// that is billed on demand always gives is 4,000 writes and 12,000 reads (DynamoDB developer guide).
+const (
+	readsASecond    = 6000
+	acquiresASecond = 2000
+)
+
+// part is this worker's part of a rate since its last turn, at least 1.
+func (f *follower) part(rate float64) int {
+	return max(1, int(rate*f.elapsed.Seconds())/max(1, len(f.members.ids)))
+}
+
+// due returns the shards to look at in this turn: those that have not been for longest.
+func (f *follower) due() []string {
+	ids := slices.SortedFunc(maps.Keys(f.waits), func(a, b string) int {
+		return cmp.Or(f.waits[a].looked.Compare(f.waits[b].looked), cmp.Compare(a, b))
+	})
+	ids = ids[:min(len(ids), f.part(readsASecond))]
+	for _, id := range ids {
+		w := f.waits[id]
+		w.looked = time.Now()
+		f.waits[id] = w
+	}
+	return ids
 }
 
 // follow takes in what the rows say: which leases can be acquired, and which are to be given up. A lease that the plan gives to
@@ -99,6 +142,7 @@ func (f *follower) follow(ctx context.Context) {
 		}
 	}
 	clear(f.acquirable)
+	acquires := f.part(acquiresASecond)
 	var ask []string
 	for id, w := range f.waits {
 		seen := f.members.seen.shards[id]
@@ -110,9 +154,9 @@ func (f *follower) follow(ctx context.Context) {
 			if w.free.IsZero() {
 				w.free = now
 			}
-			if f.listing.has(id) {
+			if f.listing.has(id) && len(f.acquirable) < acquires {
 				f.acquirable[id] = free{seen.row, w.owned}
-			} else {
+			} else if !f.listing.has(id) {
 				f.shards.Refresh()
 			}
 		default:
@@ -178,12 +222,12 @@ func (f *follower) touch(ctx context.Context) {
 // pause is short while leases are waited for or the plan is behind.
 func (f *follower) pause() time.Duration {
 	now := time.Now()
-	pause := f.cfg.restInterval()
+	pause := f.cfg.restInterval() * time.Duration(95+rand.N(10)) / 100 // not all at the same time
 	waiting := slices.ContainsFunc(slices.Collect(maps.Values(f.waits)), func(w wanting) bool { return !w.since.IsZero() || !w.free.IsZero() })
 	if waiting || f.members.plan.version != f.members.version {
 		pause = min(pause, f.cfg.SyncInterval)
-		if now.Before(f.quick) {
-			pause /= 4
+		if now.Before(f.quick) { // the more workers, the slower
+			pause = max(pause/4, time.Duration(len(f.members.ids))*time.Millisecond)
 		}
 	}
 	if at := f.members.planAt; !at.IsZero() {

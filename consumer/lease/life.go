@@ -2,9 +2,10 @@ package lease
 
 import (
 	"context"
-	"crypto/rand"
+	crypto "crypto/rand"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -77,7 +78,7 @@ var errFenced = errors.New("this worker was fenced")
 
 // begin makes the row of a new life. The id is new with each attempt, so it does not matter what became of the last one.
 func begin(ctx context.Context, cfg Config, table rows, asked func(), log *logrus.Entry) (*life, error) {
-	l := &life{cfg: cfg, table: table, id: strings.ToLower(rand.Text()[:8]), beat: 1, asked: asked, over: make(chan struct{}), hurry: wait.NewSignal()}
+	l := &life{cfg: cfg, table: table, id: strings.ToLower(crypto.Text()[:8]), beat: 1, asked: asked, over: make(chan struct{}), hurry: wait.NewSignal()}
 	l.log = log.WithField("lease_owner", l.id)
 	started := time.Now()
 	_, err := table.Update(ctx, Write{Key: workerPrefix + l.id, If: []Condition{{Kind: Absent}}, Set: Item{
@@ -103,7 +104,8 @@ func (l *life) confirmedSince(at time.Time) bool {
 
 // keep makes heartbeats until the life is over or ctx ends. It has a goroutine of its own, so that nothing else delays them.
 func (l *life) keep(ctx context.Context) {
-	next := l.Deadline().Add(l.cfg.beatEvery() - l.cfg.trust()) // from the start of the last one on
+	// From the start of the last one on, and the first one earlier: workers that start together do not beat together.
+	next := l.Deadline().Add(l.cfg.beatEvery() - l.cfg.trust() - rand.N(l.cfg.beatEvery()/2))
 	for {
 		timer := time.NewTimer(min(time.Until(next), time.Until(l.Deadline())))
 		select {

@@ -37,6 +37,7 @@ type membership struct {
 	ids     []string // sorted
 	version int64
 	plan    plan
+	peeked  time.Time            // when the plan was looked at last
 	planAt  time.Time            // when to write the next plan; zero: it is not known to be behind
 	asked   map[string]time.Time // owners that were asked for a lease that they do not have
 }
@@ -53,16 +54,18 @@ func (m *membership) begin(me *life) {
 	m.me, m.member = me, false
 }
 
-// look reads the members, the workers to watch, and the rows of shards. What is not news is asked for again, consistently.
-func (m *membership) look(ctx context.Context, workers, shards []string) error {
+// look reads the members, the workers to watch, and other rows. What is not news is asked for again, consistently. All rows
+// are forgotten that are neither read nor to be kept.
+func (m *membership) look(ctx context.Context, read []string, keep map[string]bool) error {
 	keys := map[string]bool{membersKey: true}
-	for _, id := range slices.Concat(m.ring(time.Now()), workers) {
+	for _, id := range m.ring(time.Now()) {
 		keys[workerPrefix+id] = true
 	}
-	for _, id := range shards {
-		keys[id] = true
+	for _, key := range read {
+		keys[key] = true
 	}
-	m.seen.forget(keys)
+	maps.Copy(keep, keys)
+	m.seen.forget(keep)
 	items, err := m.table.Get(ctx, false, slices.Sorted(maps.Keys(keys))...)
 	if err != nil {
 		return err
@@ -233,12 +236,15 @@ func (m *membership) change(ctx context.Context, w Write) error {
 // spread is a wait at random before a plan, the longer the more workers have come or gone since the last one: they may all be
 // about to write it.
 func (m *membership) spread() time.Duration {
-	changes := 0
+	changes, planned := 0, 0
 	for _, id := range m.ids {
 		if m.plan.shares[id] == nil {
 			changes++
+		} else {
+			planned++
 		}
 	}
+	changes += len(m.plan.shares) - planned
 	if changes < 2 {
 		return 0
 	}
@@ -248,30 +254,47 @@ func (m *membership) spread() time.Duration {
 // plans brings the plan up to date, if it is not made for these members and these shards. Who has changed the members does it
 // at once. Somebody who has not waits for two looks: that worker may have died in between.
 func (m *membership) plans(ctx context.Context, l listing) error {
-	if len(l.shards) == 0 || m.fits(l) {
+	now := time.Now()
+	switch {
+	case len(l.shards) == 0 || m.fits(l):
 		m.planAt = time.Time{}
+		return nil
+	case m.planAt.IsZero() || now.Before(m.planAt):
+		if err := m.peek(ctx, now); err != nil || m.fits(l) {
+			return err
+		}
+		if m.planAt.IsZero() {
+			m.planAt = now.Add(2*m.cfg.SyncInterval + m.spread())
+		}
 		return nil
 	}
 	items, err := m.table.Get(ctx, true, membersKey, planKey)
 	if err != nil || len(items) < 2 {
 		return errors.Join(err, errIf(len(items) < 2, errBusy))
 	}
-	for key, item := range items {
-		m.observe(key, item, time.Now())
-	}
+	m.observe(membersKey, items[membersKey], now)
+	m.observe(planKey, items[planKey], now)
 	switch {
 	case m.fits(l) || len(m.ids) == 0:
 		m.planAt = time.Time{}
 		return nil
 	case m.plan.version == m.version && m.plan.workers != nil: // new shards
 		return m.change(ctx, Write{If: []Condition{equals(attrVersion, m.version)}})
-	case m.planAt.IsZero():
-		m.planAt = time.Now().Add(2*m.cfg.SyncInterval + m.spread())
-	}
-	if time.Now().Before(m.planAt) {
-		return nil
 	}
 	return m.write(ctx, l)
+}
+
+// peek looks whether another worker has written the plan for these members. Many may do that, and it is large, so seldom.
+func (m *membership) peek(ctx context.Context, now time.Time) error {
+	if now.Sub(m.peeked) < time.Duration(2*len(m.ids))*time.Millisecond {
+		return nil
+	}
+	m.peeked = now
+	items, err := m.table.Get(ctx, false, planKey)
+	if item := items[planKey]; item.number(attrVersion) == m.version {
+		m.observe(planKey, item, now)
+	}
+	return err
 }
 
 func errIf(so bool, err error) error {

@@ -34,7 +34,20 @@ func (s *Leases) Run(ctx context.Context) error {
 		f.members.begin(life)
 		s.live(ctx, f, life)
 	}
+	if f.members.me != nil {
+		s.depart(context.WithoutCancel(ctx), f)
+	}
 	return nil
+}
+
+// depart takes this worker out of the members, if it is still there, and plans for the others.
+func (s *Leases) depart(ctx context.Context, f *follower) {
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.callTimeout())
+	defer cancel()
+	f.members.away = true
+	if err := errors.Join(f.members.attend(ctx, false), f.members.plans(ctx, f.listing)); err != nil {
+		s.log.WithError(err).Warn("worker has not left the members, others find out")
+	}
 }
 
 func (s *Leases) create(ctx context.Context) error {

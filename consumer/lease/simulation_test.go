@@ -5,6 +5,8 @@ import (
 
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,6 +77,9 @@ type simulation struct {
 
 func (s *simulation) run() {
 	for _, e := range events {
+		if only := os.Getenv("CALLEVENTS_EVENTS"); only != "" && !strings.Contains(only, e.name) {
+			continue
+		}
 		began, moved := s.table.usage.second(), s.acquisitions()
 		started := time.Now()
 		least := e.do(s)
@@ -111,7 +116,7 @@ func (s *simulation) check(name string, consumed, balanced time.Duration, writes
 
 // settle waits until every shard is consumed, and until the leases are balanced.
 func (s *simulation) settle(started time.Time) (consumed, balanced time.Duration) {
-	for time.Since(started) < 5*time.Minute {
+	for waited := time.Now(); time.Since(waited) < 5*time.Minute; {
 		loads, free := s.loads()
 		if free == 0 && consumed == 0 {
 			consumed = max(1, time.Since(started))
@@ -126,6 +131,7 @@ func (s *simulation) settle(started time.Time) (consumed, balanced time.Duration
 		time.Sleep(100 * time.Millisecond)
 	}
 	s.t.Error("not balanced after 5 minutes")
+	s.tell()
 	return consumed, 5 * time.Minute
 }
 
@@ -164,14 +170,16 @@ func (s *simulation) joinThird() int {
 	return s.bounds.shards * n / len(s.running())
 }
 
-// deploy replaces one worker after the other, all within five minutes.
+// deploy replaces all workers within five minutes: a tenth after the other, or one after the other if there are few.
 func (s *simulation) deploy() (least int) {
 	all := s.running()
-	for _, w := range all {
-		least += 2 * len(w.leases.Held())
-		w.stopped.Go(func() { s.stop(w) })
-		s.join()
-		time.Sleep(5 * time.Minute / time.Duration(len(all)))
+	for batch := range slices.Chunk(all, max(1, len(all)/50)) {
+		for _, w := range batch {
+			least += 2 * len(w.leases.Held())
+			w.stopped.Go(func() { s.stop(w) })
+			s.join()
+		}
+		time.Sleep(5 * time.Minute * time.Duration(len(batch)) / time.Duration(len(all)))
 	}
 	for _, w := range all {
 		w.stopped.Wait()
@@ -215,4 +223,23 @@ func (s *simulation) split() int {
 	}
 	time.Sleep(10 * time.Second)
 	return 2 * len(parents)
+}
+
+// tell logs which shards are not consumed.
+func (s *simulation) tell() {
+	list, _ := s.cluster.shards.List()
+	loads, free := s.loads()
+	s.t.Logf("%d free, %v", free, loads)
+	for _, shard := range list {
+		row := s.table.get(shard.ID)
+		held := ""
+		for _, w := range s.running() {
+			if l := w.leases.Lease(shard.ID); l != nil {
+				held += fmt.Sprintf(" %s as %s until %v", w.id(), l.Owner(), time.Until(l.Deadline()))
+			}
+		}
+		if held == "" || strings.Contains(held, "until -") {
+			s.t.Logf("%s: row %+v, owner's row %v, held%s; members %v", shard.ID, row, s.table.item(lease.WorkerPrefix+row.Owner), held, s.table.item(lease.MembersKey)["Ids"])
+		}
+	}
 }
