@@ -54,15 +54,21 @@ func (c *cluster) start(id string) *testWorker { return c.startWith(id, c.lease.
 
 // startWith is start with a lease duration of its own.
 func (c *cluster) startWith(id string, duration time.Duration) *testWorker {
+	return c.startOn(id, duration, &c.shards)
+}
+
+// startOn is startWith with a listing of its own.
+func (c *cluster) startOn(id string, duration time.Duration, listed *shards) *testWorker {
 	cfg := c.lease
 	cfg.WorkerID, cfg.Duration = id, duration
 	log := logrus.New()
 	log.SetOutput(c.logs)
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
-	w := &testWorker{name: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
+	w := &testWorker{name: id, cancel: cancel, killed: killed, kill: kill, listed: listed}
+	w.table = &door{Table: c.table, killed: killed, deaf: &w.deaf}
 	w.registry = prometheus.NewRegistry()
-	w.leases = lease.New(cfg, w.table, &c.shards, lease.NewMetrics(w.registry), logrus.NewEntry(log))
+	w.leases = lease.New(cfg, w.table, listed, lease.NewMetrics(w.registry), logrus.NewEntry(log))
 	c.mu.Lock()
 	c.workers[id] = w
 	c.mu.Unlock()
@@ -80,7 +86,7 @@ func (c *cluster) acquire(ctx context.Context, w *testWorker) {
 		case <-w.leases.Wanted():
 		}
 		for w.leases.Wants() && ctx.Err() == nil {
-			list, _ := c.shards.List()
+			list, _ := w.listed.List()
 			for _, s := range list {
 				if l, err := w.leases.Acquire(ctx, s.ID); err == nil {
 					c.consume(w, l)

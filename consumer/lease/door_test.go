@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"example.com/callevents/consumer/lease"
 )
@@ -11,6 +12,7 @@ import (
 type door struct {
 	lease.Table
 	killed context.Context
+	deaf   *atomic.Bool
 	mu     sync.Mutex
 	paused chan struct{} // closed when the pause is over; nil: not paused
 }
@@ -48,6 +50,10 @@ func (d *door) Scan(ctx context.Context) ([]lease.Item, error) {
 }
 
 func (d *door) Get(ctx context.Context, consistent bool, keys ...string) (map[string]lease.Item, error) {
+	if d.deaf.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if len(keys) > 1 || d.killed.Err() != nil {
 		if err := d.pass(ctx, func() {}); err != nil {
 			return nil, err

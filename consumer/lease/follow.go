@@ -95,9 +95,12 @@ func (f *follower) needed() (read []string, keep map[string]bool) {
 	return read, keep
 }
 
-// keys returns the rows that say whether a shard can be acquired.
+// keys returns the rows that say whether a shard can be acquired: first those of its parents.
 func (f *follower) keys(shardID string) []string {
-	keys := append(f.listing.waitsFor(shardID, f.finished), shardID)
+	if parents := f.listing.waitsFor(shardID, f.finished); len(parents) > 0 {
+		return parents
+	}
+	keys := []string{shardID}
 	if owner := f.members.seen.shards[shardID].row.Owner; owner != "" && owner != f.members.me.id {
 		keys = append(keys, workerPrefix+owner)
 	}
@@ -108,12 +111,12 @@ func (f *follower) keys(shardID string) []string {
 // that is billed on demand always gives is 4,000 writes and 12,000 reads (DynamoDB developer guide).
 const (
 	readsASecond    = 6000
-	acquiresASecond = 2000
+	acquiresASecond = 1500
 )
 
 // part is this worker's part of a rate since its last turn, at least 1.
 func (f *follower) part(rate float64) int {
-	return max(1, int(rate*f.elapsed.Seconds())/max(1, len(f.members.ids)))
+	return max(1, int(rate*f.elapsed.Seconds())/f.members.sharers())
 }
 
 // due returns the shards to look at in this turn: those that have not been for longest.
@@ -233,8 +236,8 @@ func (f *follower) pause() time.Duration {
 	if at := f.members.planAt; !at.IsZero() {
 		pause = min(pause, max(0, at.Sub(now)))
 	}
-	for id, seen := range f.members.seen.workers {
-		if due := seen.since.Add(fenceAfter(seen.row.Duration)).Sub(now); seen.there && !seen.row.fenced && due > 0 && !f.members.seen.fresh(id, now) {
+	for _, seen := range f.members.seen.workers {
+		if due := seen.since.Add(fenceAfter(seen.row.Duration)).Sub(now); seen.there && !seen.row.fenced && due > 0 {
 			pause = min(pause, due)
 		}
 	}

@@ -38,6 +38,7 @@ type membership struct {
 	version int64
 	plan    plan
 	peeked  time.Time            // when the plan was looked at last
+	moving  []movers             // of the last plans
 	planAt  time.Time            // when to write the next plan; zero: it is not known to be behind
 	asked   map[string]time.Time // owners that were asked for a lease that they do not have
 }
@@ -114,7 +115,29 @@ func (m *membership) observePlan(item Item, now time.Time) {
 	if err != nil && len(item) > 0 {
 		m.log.WithError(err).Warn("plan of the leases not readable, making another from their owners")
 	}
+	m.adopt(p)
+}
+
+// adopt takes a plan over. The more workers it gives something, the slower each of them takes it.
+func (m *membership) adopt(p plan) {
+	now := time.Now()
+	m.moving = slices.DeleteFunc(m.moving, func(n movers) bool { return now.Sub(n.since) > m.cfg.Duration })
+	m.moving = append(m.moving, movers{now, p.movers(m.plan)})
 	m.plan = p
+}
+
+// movers is how many workers a plan has given something.
+type movers struct {
+	since time.Time
+	count int
+}
+
+// sharers is how many workers acquire leases now, about, and at least 1.
+func (m *membership) sharers() (n int) {
+	for _, of := range m.moving {
+		n += of.count
+	}
+	return max(1, min(n, len(m.ids)))
 }
 
 // watchers is how many workers are looked at in the ring of ids, beside those that seem dead.
@@ -182,7 +205,11 @@ func (m *membership) attend(ctx context.Context, canJoin bool) error {
 		return nil
 	}
 	m.log.WithField("lease_owner", m.me.id).Info("worker joins")
-	return m.change(ctx, Write{If: []Condition{{Lacks, attrIDs, m.me.id}}, Add: Item{attrIDs: []string{m.me.id}}})
+	err := m.change(ctx, Write{If: []Condition{{Lacks, attrIDs, m.me.id}}, Add: Item{attrIDs: []string{m.me.id}}})
+	if m.member { // the others may be missing as well, and come back within a look; a plan without them would move their leases
+		m.planAt = now.Add(2 * m.cfg.restInterval())
+	}
+	return err
 }
 
 // fence ends the life of a worker whose heartbeat has stood for longer than it is trusted: no heartbeat succeeds afterwards.
@@ -330,7 +357,7 @@ func (m *membership) write(ctx context.Context, l listing) error {
 		return fmt.Errorf("write plan: %w", err)
 	}
 	m.log.WithFields(logrus.Fields{"workers": len(m.ids), "shards": len(next.workers)}).Info("leases planned")
-	m.plan = next
+	m.adopt(next)
 	m.planAt = time.Time{}
 	return nil
 }

@@ -109,6 +109,16 @@ func (p plan) covers(l listing) bool {
 	return !slices.ContainsFunc(l.shards, func(s Shard) bool { return p.workers[s.ID] == "" })
 }
 
+// movers returns how many workers have shards in this plan that they had not in the former one.
+func (p plan) movers(former plan) (n int) {
+	for worker, shards := range p.shares {
+		if slices.ContainsFunc(shards, func(shard string) bool { return former.workers[shard] != worker }) {
+			n++
+		}
+	}
+	return n
+}
+
 // pack returns the shares as they stand in the table: 10,000 shards of 500 workers take some 30 KB.
 func (p plan) pack() []byte {
 	var packed bytes.Buffer

@@ -10,10 +10,11 @@ import (
 
 // shards is a fixed list of shards.
 type shards struct {
-	mu   sync.Mutex
-	list []lease.Shard
-	at   time.Time
-	next []lease.Shard // what the next listing would say; nil: the same
+	mu     sync.Mutex
+	list   []lease.Shard
+	at     time.Time
+	frozen bool          // cannot be listed again
+	next   []lease.Shard // what the next listing would say; nil: the same
 }
 
 func (s *shards) Refresh() {
@@ -27,7 +28,7 @@ func (s *shards) Refresh() {
 func (s *shards) List() ([]lease.Shard, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if time.Since(s.at) > 30*time.Second {
+	if !s.frozen && time.Since(s.at) > 30*time.Second {
 		s.at = time.Now()
 	}
 	return s.list, s.at

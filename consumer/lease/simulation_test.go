@@ -36,20 +36,21 @@ var events = []event{
 
 // bounds of a size, which the figures must keep.
 type bounds struct {
-	shards, workers           int
-	writes, reads             float64 // in any second of any event
-	restWrites, restReads     float64 // at rest, without checkpoints
-	consumed, killed, balance time.Duration
+	shards, workers       int
+	restWrites, restReads float64 // a second at rest, without checkpoints
 }
+
+// What no event may need more of in any second: a table that is billed on demand always gives 4,000 and 12,000 units.
+const mostWrites, mostReads = 4000, 12_000
 
 // The protocol at the sizes that it is for: DynamoDB's units at rest and in the dearest second of each event, how many leases
 // move, and how long it takes. Every call takes 10 ms. Only the smallest size in the normal suite.
 func TestSimulation(t *testing.T) {
 	sizes := []bounds{
-		{100, 10, 400, 800, 2.1, 12, time.Minute, 25 * time.Second, time.Minute},
-		{1000, 50, 1000, 1500, 10.5, 60, time.Minute, 25 * time.Second, time.Minute},
-		{1000, 100, 1500, 2000, 20.5, 120, time.Minute, 25 * time.Second, time.Minute},
-		{10_000, 500, 4000, 12_000, 101, 700, time.Minute, 25 * time.Second, time.Minute},
+		{100, 10, 2.1, 12},
+		{1000, 50, 10.5, 60},
+		{1000, 100, 20.5, 120},
+		{10_000, 500, 101, 700},
 	}
 	if !testenv.Long() {
 		sizes = sizes[:1]
@@ -100,17 +101,15 @@ func (s *simulation) run() {
 }
 
 func (s *simulation) check(name string, consumed, balanced time.Duration, writes, peakWrites, reads, peakReads float64) {
-	if peakWrites > s.bounds.writes || peakReads > s.bounds.reads {
-		s.t.Errorf("%s: more than %v writes or %v reads in a second", name, s.bounds.writes, s.bounds.reads)
+	if peakWrites > mostWrites || peakReads > mostReads {
+		s.t.Errorf("%s: more than %d writes or %d reads in a second", name, mostWrites, mostReads)
 	}
 	if name == "at rest" && (writes > s.restWrites || reads > s.restReads) {
 		s.t.Errorf("at rest: more than %v writes or %v reads a second", s.restWrites, s.restReads)
 	}
-	if limit := map[string]time.Duration{"a third is killed": s.killed, "all start at once": s.consumed}[name]; limit > 0 && consumed > limit {
+	limit := map[string]time.Duration{"all start at once": time.Minute, "a third is killed": 2*s.lease.Duration + 5*time.Second}[name]
+	if limit > 0 && (consumed > limit || balanced > time.Minute) {
 		s.t.Errorf("%s: consumed after %v, want %v", name, consumed, limit)
-	}
-	if balanced > s.balance && name != "every shard is split" && name != "rolling deploy of all" {
-		s.t.Errorf("%s: balanced after %v", name, balanced)
 	}
 }
 
@@ -154,10 +153,9 @@ func (s *simulation) joinOne() int {
 
 func (s *simulation) killThird() (least int) {
 	all := s.running()
-	for i, w := range rand.Perm(len(all))[:s.bounds.workers/3] {
+	for _, w := range rand.Perm(len(all))[:s.bounds.workers/3] {
 		least += len(all[w].leases.Held())
 		s.crash(all[w])
-		_ = i
 	}
 	return least
 }

@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ type testWorker struct {
 	done     sync.WaitGroup
 	stopped  sync.WaitGroup
 	table    *door
+	listed   *shards
+	deaf     atomic.Bool // its reads hang
 	registry *prometheus.Registry
 }
 
