@@ -32,7 +32,8 @@ type cluster struct {
 	holding map[string][]*lease.Lease      // by shard: the leases whose consumers run
 	moves   int                            // acquisitions
 	faults  []string
-	excused time.Time // see excuse
+	excused time.Time       // see excuse
+	edited  map[string]bool // see edit
 
 	watching sync.WaitGroup
 	unwatch  chan struct{} // closed by finish
@@ -42,7 +43,7 @@ func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
 		t: t, table: newMemory(), drain: func(string) time.Duration { return 50 * time.Millisecond },
 		lease: lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second}, logs: io.Discard,
-		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, ended: map[*lease.Lease]chan struct{}{}, unwatch: make(chan struct{}),
+		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, ended: map[*lease.Lease]chan struct{}{}, edited: map[string]bool{}, unwatch: make(chan struct{}),
 	}
 	c.shards.list = someShards(n)
 	c.watch()

@@ -117,12 +117,14 @@ func (c *cluster) damage(random *rand.Rand, backup map[string]lease.Item) {
 	case 1:
 		c.table.replace(backup)
 	case 2:
+		c.edit(key)
 		c.table.edit(key, nil)
 	case 3:
 		c.addMember(fmt.Sprint("nobody", random.IntN(100)))
 	case 4:
 		if row := c.table.get(key); strings.HasPrefix(key, "shardId") && row.Exists() {
 			all := c.running()
+			c.edit(key)
 			row.Owner = []string{"", "nobody", all[random.IntN(len(all))].id()}[random.IntN(3)]
 			c.table.set(row)
 		}

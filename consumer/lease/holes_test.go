@@ -244,3 +244,82 @@ func TestTheReportIsInTheWorkersRow(t *testing.T) {
 		c.finish()
 	})
 }
+
+// A worker is overdue for another one, and makes a heartbeat just before the fence. Seen to fail when the fence has no condition.
+func TestAFenceComesTooLateForAWorkerThatLives(t *testing.T) {
+	inBubble(t, 4, 2, func(c *cluster, w []*testWorker) {
+		id := w[0].id()
+		key := lease.WorkerPrefix + id
+		held := c.table.item(key)["Heartbeat"]
+		c.table.disturb(func(_ context.Context, call, k string) error {
+			if call == "Update" && k == key && c.table.item(key)["Heartbeat"] == held {
+				return errThrottled // until the other one is about to fence it
+			}
+			return nil
+		}, nil)
+		time.Sleep(c.lease.Duration / 2)
+		before := c.table.item(key)
+		row := c.table.item(key)
+		row["Heartbeat"] = held.(int64) + 1
+		other := &late{Table: c.table, key: key, row: row, c: c}
+		w[1].table.mu.Lock()
+		w[1].table.Table = other
+		w[1].table.mu.Unlock()
+		time.Sleep(c.lease.Duration)
+		if now := c.table.item(key); now["Fenced"] != nil {
+			t.Errorf("fenced after a heartbeat: %v, was %v", now, before)
+		}
+		c.table.disturb(nil, nil)
+		c.wantBalanced(3 * c.lease.Duration)
+	})
+}
+
+// late is a table in which a worker's heartbeat comes just before its fence.
+type late struct {
+	lease.Table
+	key string
+	row lease.Item
+	c   *cluster
+}
+
+func (l *late) Update(ctx context.Context, w lease.Write) (lease.Item, error) {
+	if w.Key == l.key && w.Set["Fenced"] != nil {
+		l.c.table.edit(l.key, l.row)
+	}
+	return l.c.table.Update(ctx, w)
+}
+
+// Reads may show a state that is seconds old, and leave rows out. Seen to fail when what such a read lacks counts as absent.
+func TestStaleReadsMoveNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 12)
+		c.table.latency, c.table.stale, c.table.busy = 10*time.Millisecond, 3*time.Second, 0.2
+		for i := range 4 {
+			c.start(fmt.Sprint("w", i))
+		}
+		c.wantBalanced(time.Minute)
+		time.Sleep(30 * time.Second)
+		before, joins := c.acquisitions(), c.table.item(lease.MembersKey)["Version"]
+		time.Sleep(5 * time.Minute)
+		if c.acquisitions() != before || c.table.item(lease.MembersKey)["Version"] != joins {
+			t.Errorf("%d leases moved, members changed: %v", c.acquisitions()-before, c.table.item(lease.MembersKey)["Version"] != joins)
+		}
+		c.table.busy = 0
+		c.finish()
+	})
+}
+
+// Somebody else has deleted the table, and made it again. Seen to fail when a worker joins there without looking for its own row:
+// it acquired leases, and lost all of them at its next heartbeat.
+func TestATableThatWasMadeAgainIsJoinedUnderAnotherId(t *testing.T) {
+	inBubble(t, 4, 2, func(c *cluster, w []*testWorker) {
+		c.excuse(c.lease.Duration)
+		c.table.replace(map[string]lease.Item{})
+		before := c.acquisitions()
+		time.Sleep(c.lease.Duration)
+		c.wantBalanced(5 * time.Second)
+		if again := c.acquisitions() - before; again > 8 {
+			t.Errorf("4 leases were acquired %d times", again)
+		}
+	})
+}

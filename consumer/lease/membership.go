@@ -122,7 +122,9 @@ func (m *membership) observePlan(item Item, now time.Time) {
 func (m *membership) adopt(p plan) {
 	now := time.Now()
 	m.moving = slices.DeleteFunc(m.moving, func(n movers) bool { return now.Sub(n.since) > m.cfg.Duration })
-	m.moving = append(m.moving, movers{now, p.movers(m.plan)})
+	if m.plan.workers != nil || p.shares[m.me.id] != nil { // else it is the first plan that this worker sees, and does not concern it
+		m.moving = append(m.moving, movers{now, p.movers(m.plan)})
+	}
 	m.plan = p
 }
 
