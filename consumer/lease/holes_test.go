@@ -323,3 +323,25 @@ func TestATableThatWasMadeAgainIsJoinedUnderAnotherId(t *testing.T) {
 		}
 	})
 }
+
+// Whoever fences a worker may be wrong about it, or have a clock that runs fast. Seen to fail when a heartbeat succeeds after the fence.
+func TestAWorkerThatIsFencedStops(t *testing.T) {
+	inBubble(t, 4, 2, func(c *cluster, w []*testWorker) {
+		id := w[0].id()
+		leases := w[0].leases.Held()
+		c.excuse(c.lease.Duration / 2)
+		if _, err := c.table.Update(context.Background(), lease.Write{Key: lease.WorkerPrefix + id, Set: lease.Item{"Fenced": int64(1)}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(c.lease.Duration/2 + time.Second)
+		for _, l := range leases {
+			if !l.Deadline().IsZero() {
+				t.Errorf("%s is trusted until %v", l.ShardID(), l.Deadline())
+			}
+		}
+		c.wantBalanced(5 * time.Second)
+		if w[0].id() == id {
+			t.Error("it goes on under the id that is fenced")
+		}
+	})
+}

@@ -130,7 +130,7 @@ func TestLeaseThatIsBeingReleasedIsNotTrusted(t *testing.T) {
 		c := newCluster(t, 1)
 		a := c.start("a")
 		l := one(t, a)
-		c.start("b")
+		b := c.start("b")
 		time.Sleep(5 * time.Second)
 		c.table.disturb(nil, func(_ context.Context, call, shard string) error {
 			if call == "Update" && shard == shardID(0) && c.table.get(shard).Owner == "" {
@@ -139,7 +139,7 @@ func TestLeaseThatIsBeingReleasedIsNotTrusted(t *testing.T) {
 			return nil
 		})
 		a.leases.Stop()
-		for c.table.get(shardID(0)).Owner != "b" {
+		for c.table.get(shardID(0)).Owner != b.id() {
 			time.Sleep(10 * time.Millisecond)
 		}
 		select {
@@ -192,7 +192,8 @@ func TestWritesBehindOneThatHangsEndWithTheirContexts(t *testing.T) {
 			time.Sleep(c.lease.Duration / 4)
 			return nil
 		})
-		time.Sleep(c.lease.Duration/2 + c.lease.Duration/10) // the renewal hangs
+		go func() { _ = l.Checkpoint(context.Background(), "60", "") }()
+		time.Sleep(time.Millisecond) // it hangs
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		started := time.Now()
