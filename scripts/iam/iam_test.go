@@ -25,7 +25,7 @@ var policies = map[string]map[string][]string{
 	"consumer.json": {
 		stream: {"kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"},
 		table: {
-			"dynamodb:BatchGetItem", "dynamodb:CreateTable", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem",
+			"dynamodb:CreateTable", "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem",
 			"dynamodb:Scan", "dynamodb:UpdateItem",
 		},
 		bucket + "/" + records + "*": {"s3:GetObject", "s3:PutObject"},
