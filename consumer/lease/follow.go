@@ -148,31 +148,10 @@ func (f *follower) follow(ctx context.Context) {
 	acquires := f.part(acquiresASecond)
 	var ask []string
 	for id, w := range f.waits {
-		seen := f.members.seen.shards[id]
-		owner := f.members.seen.workers[seen.row.Owner]
-		switch {
-		case f.finished[id] || len(f.listing.waitsFor(id, f.finished)) > 0:
-			w = wanting{}
-		case f.members.seen.free(id, f.members.me.id, f.cfg.Duration, now):
-			if w.free.IsZero() {
-				w.free = now
-			}
-			if f.listing.has(id) && len(f.acquirable) < acquires {
-				f.acquirable[id] = free{seen.row, w.owned}
-			} else if !f.listing.has(id) {
-				f.shards.Refresh()
-			}
-		default:
-			w.free = time.Time{}
-			if w.since.IsZero() {
-				w.since = now
-			}
-			w.owned = w.owned || owner.there
-			if owner.there && now.Sub(w.since) > f.cfg.Duration {
-				ask = append(ask, seen.row.Owner)
-			}
+		f.waits[id] = f.judge(id, w, now, acquires)
+		if owner := f.members.seen.workers[f.members.seen.shards[id].row.Owner]; owner.there && f.waits[id].tooLong(f.cfg.Duration, now) {
+			ask = append(ask, owner.row.ID)
 		}
-		f.waits[id] = w
 	}
 	f.giveUp()
 	wants := len(f.acquirable) > 0
@@ -186,6 +165,35 @@ func (f *follower) follow(ctx context.Context) {
 	for _, owner := range ask {
 		f.members.ask(ctx, owner)
 	}
+}
+
+// judge says of a shard that this worker waits for whether it can be acquired, or since when not.
+func (f *follower) judge(id string, w wanting, now time.Time, acquires int) wanting {
+	seen := f.members.seen.shards[id]
+	switch {
+	case f.finished[id] || len(f.listing.waitsFor(id, f.finished)) > 0:
+		return wanting{looked: w.looked}
+	case !f.members.seen.free(id, f.members.me.id, f.cfg.Duration, now):
+		w.free = time.Time{}
+		if w.since.IsZero() {
+			w.since = now
+		}
+		w.owned = w.owned || f.members.seen.workers[seen.row.Owner].there
+		return w
+	case w.free.IsZero():
+		w.free = now
+	}
+	if !f.listing.has(id) {
+		f.shards.Refresh()
+	} else if len(f.acquirable) < acquires {
+		f.acquirable[id] = free{seen.row, w.owned}
+	}
+	return w
+}
+
+// tooLong reports whether the shard's owner should have released it by now.
+func (w wanting) tooLong(duration time.Duration, now time.Time) bool {
+	return w.free.IsZero() && !w.since.IsZero() && now.Sub(w.since) > duration
 }
 
 // giveUp asks the consumers of leases to drain that the plan gives to others.

@@ -26,13 +26,13 @@ var rules = []struct{ name, file, rule, without, test string }{
 		return false`, `case len(i) == 0:
 		return true`, "TestStaleReadsMoveNothing"},
 	{"each watches until three are alive", "membership.go", `m.seen.fresh(id, now) {`, `m.seen.fresh(id, now) || true {`, "TestWorkersThatDieTogetherAreFound"},
-	{"others plan if who should is dead", "membership.go", `m.planAt = now.Add(2*m.cfg.SyncInterval + m.spread())`, `m.planAt = now.Add(1000 * m.cfg.Duration)`,
+	{"others plan if who should is dead", "planning.go", `m.planAt = now.Add(2*m.cfg.SyncInterval + m.spread())`, `m.planAt = now.Add(1000 * m.cfg.Duration)`,
 		"TestThePlanOfAWorkerThatDiesIsMadeByOthers"},
-	{"a lost plan is made from the owners", "membership.go", `base = plan{workers: owners}`, `_ = owners`, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
+	{"a lost plan is made from the owners", "planning.go", `base = plan{workers: owners}`, `_ = owners`, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
 	{"who comes back waits for the others", "membership.go", `m.planAt = now.Add(2 * m.cfg.restInterval())`, ``, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
 	{"who is missing looks for its own row", "membership.go", `case m.member && !m.me.confirmedSince(m.missed):
 		return nil`, ``, "TestATableThatWasMadeAgainIsJoinedUnderAnotherId"},
-	{"an owner is asked for what it has not", "follow.go", `ask = append(ask, seen.row.Owner)`, ``, "TestALeaseThatItsOwnerDoesNotHaveIsAskedFor"},
+	{"an owner is asked for what it has not", "follow.go", `ask = append(ask, owner.row.ID)`, ``, "TestALeaseThatItsOwnerDoesNotHaveIsAskedFor"},
 	{"who cannot acquire steps back", "follow.go", `> 2*f.cfg.Duration }`, `> 2000*f.cfg.Duration }`, "TestAWorkerThatCannotAcquireStepsBack"},
 	{"who cannot read ends its life", "run.go", `> 3*s.cfg.Duration {`, `> 3000*s.cfg.Duration {`, "TestAWorkerThatCannotReadLosesItsLeases"},
 	{"who stops leaves the members", "run.go", `s.depart(context.WithoutCancel(ctx), f)`, `_ = f`, "TestAWorkerThatStopsLeavesNothing"},
