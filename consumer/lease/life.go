@@ -97,11 +97,6 @@ func (l *life) Deadline() time.Time {
 	return l.deadline
 }
 
-// confirmedSince reports whether a heartbeat that began after a time was confirmed.
-func (l *life) confirmedSince(at time.Time) bool {
-	return l.Deadline().Add(-l.cfg.trust()).After(at)
-}
-
 // keep makes heartbeats until the life is over or ctx ends. It has a goroutine of its own, so that nothing else delays them.
 func (l *life) keep(ctx context.Context) {
 	// From the start of the last one on, and the first one earlier: workers that start together do not beat together.

@@ -179,8 +179,6 @@ func (m *membership) attend(ctx context.Context, canJoin bool) error {
 		m.missed = now
 		m.me.hurry.Set()
 		return nil
-	case m.member && !m.me.confirmedSince(m.missed):
-		return nil
 	}
 	m.log.WithField("lease_owner", m.me.id).Info("worker joins")
 	err := m.change(ctx, Write{If: []Condition{{Lacks, attrIDs, m.me.id}}, Add: Item{attrIDs: []string{m.me.id}}})

@@ -30,8 +30,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 		"TestThePlanOfAWorkerThatDiesIsMadeByOthers"},
 	{"a lost plan is made from the owners", "planning.go", `base = plan{workers: owners}`, `_ = owners`, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
 	{"who comes back waits for the others", "membership.go", `m.planAt = now.Add(2 * m.cfg.restInterval())`, ``, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
-	{"who is missing looks for its own row", "membership.go", `case m.member && !m.me.confirmedSince(m.missed):
-		return nil`, ``, "TestATableThatWasMadeAgainIsJoinedUnderAnotherId"},
+	{"who is missing looks for its own row", "membership.go", `m.me.hurry.Set()`, ``, "TestATableThatWasMadeAgainIsJoinedUnderAnotherId"},
 	{"an owner is asked for what it has not", "follow.go", `ask = append(ask, owner.row.ID)`, ``, "TestALeaseThatItsOwnerDoesNotHaveIsAskedFor"},
 	{"who cannot acquire steps back", "follow.go", `> 2*f.cfg.Duration }`, `> 2000*f.cfg.Duration }`, "TestAWorkerThatCannotAcquireStepsBack"},
 	{"who cannot read ends its life", "run.go", `> 3*s.cfg.Duration {`, `> 3000*s.cfg.Duration {`, "TestAWorkerThatCannotReadLosesItsLeases"},
@@ -42,7 +41,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a child goes to the reader of its parent", "plan.go", `give(id, p.workers[parent]) }`, `false }`, "TestAChildGoesToTheReaderOfItsParent"},
 	{"parents come first", "listing.go", `if !finished[parent] {`, `if false {`, "TestChildOfAMergeWaitsForBothParents"},
 	{"an idle lease is written all the same", "config.go", `touchEvery = 30 * time.Minute`, `touchEvery = 30 * 24 * time.Hour`, "TestFailedCheckpointDoesNotGoLiveWithTheNextWrite"},
-	{"the first version is waited for", "application.go", `pinned.former {`, `false {`, "TestATableOfTheFirstVersionIsTakenOverWhenItIsQuiet"},
+	{"the first version is waited for", "application.go", `err = t.quiet(ctx)`, `err = nil`, "TestATableOfTheFirstVersionIsTakenOverWhenItIsQuiet"},
 }
 
 // inShortRun are the rules that a run tries that is not long: each takes a build.
