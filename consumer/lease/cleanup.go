@@ -27,6 +27,9 @@ func newCleaner(cfg Config, table Table, lost prometheus.Counter, log *logrus.En
 		absent: map[string]time.Time{}, workers: map[string]sighting[workerRow]{}, reported: map[string]bool{}}
 }
 
+// cleanEvery is how often the table is cleaned up, in lease durations.
+const cleanEvery = 12
+
 // clean looks at the whole table each 12 lease durations. It stops at the first row for which the table does not answer; the
 // next time finds the rest.
 func (c *cleaner) clean(ctx context.Context, m *membership, l listing) {
@@ -39,7 +42,7 @@ func (c *cleaner) clean(ctx context.Context, m *membership, l listing) {
 	if now.Before(c.next) || l.shards == nil || len(m.ids) == 0 || m.ids[0] != m.me.id {
 		return
 	}
-	c.next = now.Add(12 * c.cfg.Duration)
+	c.next = now.Add(cleanEvery * c.cfg.Duration)
 	items, err := c.table.Scan(ctx)
 	if err != nil {
 		c.log.WithError(err).Debug("lease table not cleaned up")

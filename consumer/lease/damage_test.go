@@ -46,60 +46,18 @@ func TestTableThatIsRestoredFromACopy(t *testing.T) {
 	})
 }
 
-// A worker is overdue for another one, and makes a heartbeat just before the fence. Seen to fail when the fence has no condition.
-func TestAFenceComesTooLateForAWorkerThatLives(t *testing.T) {
-	inBubble(t, 4, 2, func(c *cluster, w []*testWorker) {
-		id := w[0].id()
-		key := lease.WorkerPrefix + id
-		held := c.table.item(key)["Heartbeat"]
-		c.table.disturb(func(_ context.Context, call, k string) error {
-			if call == "Update" && k == key && c.table.item(key)["Heartbeat"] == held {
-				return errThrottled // until the other one is about to fence it
-			}
-			return nil
-		}, nil)
-		time.Sleep(c.lease.Duration / 2)
-		before := c.table.item(key)
-		row := c.table.item(key)
-		row["Heartbeat"] = held.(int64) + 1
-		other := &late{Table: c.table, key: key, row: row, c: c}
-		w[1].table.mu.Lock()
-		w[1].table.Table = other
-		w[1].table.mu.Unlock()
-		time.Sleep(c.lease.Duration)
-		if now := c.table.item(key); now["Fenced"] != nil {
-			t.Errorf("fenced after a heartbeat: %v, was %v", now, before)
-		}
-		c.table.disturb(nil, nil)
-		c.wantBalanced(3 * c.lease.Duration)
-	})
-}
-
-// late is a table in which a worker's heartbeat comes just before its fence.
-type late struct {
-	lease.Table
-	key string
-	row lease.Item
-	c   *cluster
-}
-
-func (l *late) Update(ctx context.Context, w lease.Write) (lease.Item, error) {
-	if w.Key == l.key && w.Set["Fenced"] != nil {
-		l.c.table.edit(l.key, l.row)
-	}
-	return l.c.table.Update(ctx, w)
-}
-
-// Reads may show a state that is seconds old, and leave rows out. Seen to fail when what such a read lacks counts as absent.
+// Reads may show a state that is older than a lease duration, and leave rows out: a worker seems to have no row yet. Seen to fail when
+// such a read counts.
 func TestStaleReadsMoveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 12)
-		c.table.latency, c.table.stale, c.table.busy = 10*time.Millisecond, 3*time.Second, 0.2
+		c.lease.Duration, c.lease.SyncInterval = 2*time.Second, 200*time.Millisecond
+		c.table.latency, c.table.stale, c.table.busy = 10*time.Millisecond, 6*time.Second, 0.2
 		for i := range 4 {
 			c.start(fmt.Sprint("w", i))
 		}
-		c.wantBalanced(time.Minute)
 		time.Sleep(30 * time.Second)
+		c.wantBalanced(time.Minute)
 		before, joins := c.acquisitions(), c.table.item(lease.MembersKey)["Version"]
 		time.Sleep(5 * time.Minute)
 		if c.acquisitions() != before || c.table.item(lease.MembersKey)["Version"] != joins {
@@ -147,5 +105,33 @@ func TestAWorkerThatIsFencedStops(t *testing.T) {
 		if w[0].id() == id {
 			t.Error("it goes on under the id that is fenced")
 		}
+	})
+}
+
+// The row of a finished parent is deleted, by hand or with the table. Its worker knows that it was finished, and others do not. Found by
+// chaos, seed 4711; seen to fail when that worker never reads the row again: nobody read the parent, and so nobody the child.
+func TestAParentWhoseRowIsGoneIsReadAgain(t *testing.T) {
+	inBubble(t, 2, 2, func(c *cluster, w []*testWorker) {
+		finish := func() bool {
+			for _, w := range w {
+				if l := w.leases.Lease(shardID(0)); l != nil {
+					_ = l.Finish(context.Background(), "")
+					c.finish1(l)
+					return true
+				}
+			}
+			return false
+		}
+		finish()
+		time.Sleep(5 * time.Second)
+		c.table.edit(shardID(0), nil)
+		c.shards.set([]lease.Shard{{ID: shardID(0)}, {ID: shardID(1)}, {ID: shardID(2), Parents: []string{shardID(0)}},
+			{ID: shardID(3), Parents: []string{shardID(0)}}})
+		c.open = func(shard string) bool { return shard != shardID(0) }
+		for range 200 {
+			time.Sleep(time.Second)
+			finish()
+		}
+		c.wantBalanced(time.Second)
 	})
 }

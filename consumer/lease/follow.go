@@ -20,6 +20,7 @@ type follower struct {
 
 	turned   time.Time     // when the last turn began
 	elapsed  time.Duration // between the last two, at most a second
+	doubt    time.Time     // when to read again what is known to be finished
 	backFrom time.Time     // when this worker comes back, if it has stepped back
 }
 
@@ -74,6 +75,10 @@ func (f *follower) needed() (read []string, keep map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.members.away = f.stopping || f.steppedBack()
+	if now := time.Now(); now.After(f.doubt) { // the table may have forgotten it, and others wait for it
+		clear(f.finished)
+		f.doubt = now.Add(cleanEvery * f.cfg.Duration)
+	}
 	waits := map[string]wanting{}
 	if f.members.me != nil && !f.stopping {
 		for _, id := range f.members.plan.shares[f.members.me.id] {

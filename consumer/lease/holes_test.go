@@ -46,31 +46,31 @@ func TestALeaseThatItsOwnerDoesNotHaveIsAskedFor(t *testing.T) {
 	})
 }
 
-// A worker joins, and dies before it has planned. Seen to fail when only who changes the members plans.
+// A worker leaves, and dies before it has planned. Nobody changes the members after it. Seen to fail when only who does plans.
 func TestThePlanOfAWorkerThatDiesIsMadeByOthers(t *testing.T) {
-	inBubble(t, 4, 2, func(c *cluster, w []*testWorker) {
+	inBubble(t, 6, 3, func(c *cluster, w []*testWorker) {
 		c.table.disturb(func(ctx context.Context, call, key string) error {
-			if call == "Update" && key == lease.PlanKey && len(c.running()) == 3 {
+			if call == "Update" && key == lease.PlanKey {
 				<-ctx.Done()
 			}
 			return nil
 		}, nil)
-		dies := c.start("dies")
+		w[0].leases.Stop()
 		time.Sleep(time.Second)
-		c.crash(dies)
+		c.crash(w[0])
 		c.table.disturb(nil, nil)
-		c.crash(w[1])
-		c.wantBalanced(2 * c.lease.Duration)
+		t.Logf("read again after %v", c.wantBalanced(2*c.lease.Duration))
 	})
 }
 
-// A worker and all who watch it die at the same time. Seen to fail when a worker watches three others, dead or alive.
+// A worker and all who watch it die at the same time. Seen to take
+// longer when a worker watches three others, dead or alive.
 func TestWorkersThatDieTogetherAreFound(t *testing.T) {
 	inBubble(t, 24, 12, func(c *cluster, w []*testWorker) {
 		for _, dies := range w[1:] {
 			c.crash(dies)
 		}
-		t.Logf("read again after %v", c.wantBalanced(8*c.lease.Duration))
+		t.Logf("read again after %v", c.wantBalanced(35*time.Second))
 	})
 }
 
@@ -96,10 +96,11 @@ func TestNothingMovesWhenThePlanOrTheMembersAreLost(t *testing.T) {
 				if moved > 0 {
 					t.Errorf("%d leases moved", moved)
 				}
+				before = c.acquisitions()
 				late := c.start("late") // the plan is made anew
 				c.wantBalanced(c.lease.Duration)
-				if len(late.leases.Held()) != 3 {
-					t.Errorf("the next worker has %d leases", len(late.leases.Held()))
+				if moved := c.acquisitions() - before; moved != 3 || len(late.leases.Held()) != 3 {
+					t.Errorf("%d leases moved to a worker that has %d now", moved, len(late.leases.Held()))
 				}
 			})
 		})

@@ -21,7 +21,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a lease is acquired as it was seen", "rows.go", `If: seen.unchanged(), `, ``, "TestHistories"},
 	{"only a free lease is acquired, or one of a fenced owner", "sightings.go", `|| owner.row.fenced:`, `|| owner.there:`, "TestHistories"},
 	{"an owner without a row is respected", "sightings.go", `return standing >=`, `return standing+time.Hour >=`, "TestTableOfTheStockLibraryIsTakenOver"},
-	{"a fence is for the heartbeat that was seen", "membership.go", `, equals(attrBeat, int64(row.Heartbeat))}`, `}`, "TestAFenceComesTooLateForAWorkerThatLives"},
+	{"a fence is for the heartbeat that was seen", "membership.go", `, equals(attrBeat, int64(row.Heartbeat))}`, `}`, "TestAFenceIsForTheHeartbeatThatWasSeen"},
 	{"what is absent is asked for again", "sightings.go", `case len(i) == 0:
 		return false`, `case len(i) == 0:
 		return true`, "TestStaleReadsMoveNothing"},
@@ -40,6 +40,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a list older than the plan drops nothing", "plan.go", `!l.began.After(p.read)`, `false`, "TestPlansKeepWhatAnOlderListLacks"},
 	{"a child goes to the reader of its parent", "plan.go", `give(id, p.workers[parent]) }`, `false }`, "TestAChildGoesToTheReaderOfItsParent"},
 	{"parents come first", "listing.go", `if !finished[parent] {`, `if false {`, "TestChildOfAMergeWaitsForBothParents"},
+	{"what is finished is read again", "follow.go", `clear(f.finished)`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
 	{"an idle lease is written all the same", "config.go", `touchEvery = 30 * time.Minute`, `touchEvery = 30 * 24 * time.Hour`, "TestFailedCheckpointDoesNotGoLiveWithTheNextWrite"},
 	{"the first version is waited for", "application.go", `err = t.quiet(ctx)`, `err = nil`, "TestATableOfTheFirstVersionIsTakenOverWhenItIsQuiet"},
 }

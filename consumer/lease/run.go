@@ -31,6 +31,7 @@ func (s *Leases) Run(ctx context.Context) error {
 		s.mu.Lock()
 		s.life = life
 		s.mu.Unlock()
+		f.doubt = time.Time{}
 		f.members.begin(life)
 		s.live(ctx, f, life)
 	}
