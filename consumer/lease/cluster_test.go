@@ -119,7 +119,7 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 		if w.killed.Err() != nil { // a dead process trusts nothing and releases nothing
 			time.Sleep(time.Until(l.Deadline()))
 		} else {
-			_ = l.Release(context.Background())
+			_ = l.Release(w.killed)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
