@@ -63,7 +63,7 @@ func TestStaleReadsMoveNothing(t *testing.T) {
 		if c.acquisitions() != before || c.table.item(lease.MembersKey)["Version"] != joins {
 			t.Errorf("%d leases moved, members changed: %v", c.acquisitions()-before, c.table.item(lease.MembersKey)["Version"] != joins)
 		}
-		c.table.busy = 0
+		c.table.calm()
 		c.finish()
 	})
 }

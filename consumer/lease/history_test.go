@@ -57,8 +57,7 @@ func TestHistories(t *testing.T) {
 			c.table.latency, c.table.stale, c.table.busy = 5*time.Millisecond, time.Second, 0.05
 			c.table.disturb(noise(seed, 0.1, 0.05))
 			c.play(rand.New(rand.NewPCG(seed, 1)), steps, pauses)
-			c.table.disturb(nil, nil)
-			c.table.busy = 0
+			c.table.calm()
 			if _, balanced := c.untilBalanced(5 * time.Minute); !balanced {
 				c.fault("not balanced after 5 minutes")
 			}

@@ -156,13 +156,26 @@ func TestAWorkerThatCannotAcquireStepsBack(t *testing.T) {
 func TestAWorkerThatStopsLeavesNothing(t *testing.T) {
 	inBubble(t, 6, 3, func(c *cluster, w []*testWorker) {
 		id := w[0].id()
-		c.drain = func(string) time.Duration { return 0 } // it is released before the next look
 		c.stop(w[0])
 		if took := c.wantBalanced(2500 * time.Millisecond); took > 2500*time.Millisecond {
 			t.Errorf("%v", took)
 		}
 		if row := c.table.item(lease.WorkerPrefix + id); row != nil {
 			t.Errorf("its row is there: %v", row)
+		}
+		if ids := c.table.item(lease.MembersKey)["Ids"].([]string); len(ids) != 2 {
+			t.Errorf("members %v", ids)
+		}
+	})
+}
+
+// It has nothing to release, and ends before its next look. Seen to fail when only a look takes it out of the members.
+func TestAnIdleWorkerThatStopsLeavesTheMembers(t *testing.T) {
+	inBubble(t, 2, 3, func(c *cluster, w []*testWorker) {
+		for _, w := range w {
+			if len(w.leases.Held()) == 0 {
+				c.stop(w)
+			}
 		}
 		if ids := c.table.item(lease.MembersKey)["Ids"].([]string); len(ids) != 2 {
 			t.Errorf("members %v", ids)

@@ -62,3 +62,29 @@ func TestRing(t *testing.T) {
 	m.ids = []string{"c"}
 	want()
 }
+
+// behind is a table that shows the state before a worker began, unless the read is consistent; and is too busy for one row.
+type behind struct{ Table }
+
+func (behind) Get(_ context.Context, consistent bool, keys ...string) (map[string]Item, error) {
+	items := map[string]Item{}
+	for _, key := range keys {
+		items[key] = nil
+		if consistent {
+			items[key] = Item{attrBeat: int64(1), attrDuration: "10s"}
+		}
+	}
+	delete(items, workerPrefix+"busy")
+	return items, nil
+}
+
+// Seen to fail when what a read lacks that need not be consistent counts as absent, and when a row that was left out does.
+func TestWhatIsAbsentIsAskedForConsistently(t *testing.T) {
+	m := testMembership(behind{}, "me", "me")
+	if err := m.look(t.Context(), []string{workerPrefix + "w", workerPrefix + "busy"}, map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if !m.seen.workers["w"].there || !m.seen.workers["busy"].since.IsZero() {
+		t.Errorf("%+v", m.seen.workers)
+	}
+}

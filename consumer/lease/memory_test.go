@@ -229,6 +229,13 @@ func (m *memory) disturb(before, after hook) {
 	m.before, m.after = before, after
 }
 
+// calm ends what disturb and busy do.
+func (m *memory) calm() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.before, m.after, m.busy = nil, nil, 0
+}
+
 // watch has every write shown to an observer, under the lock.
 func (m *memory) watch(wrote func(before, now lease.Item)) {
 	m.mu.Lock()

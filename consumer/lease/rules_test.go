@@ -24,7 +24,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a fence is for the heartbeat that was seen", "membership.go", `, equals(attrBeat, int64(row.Heartbeat))}`, `}`, "TestAFenceIsForTheHeartbeatThatWasSeen"},
 	{"what is absent is asked for again", "sightings.go", `case len(i) == 0:
 		return false`, `case len(i) == 0:
-		return true`, "TestStaleReadsMoveNothing"},
+		return true`, "TestWhatIsAbsentIsAskedForConsistently"},
 	{"each watches until three are alive", "membership.go", `m.seen.fresh(id, now) {`, `m.seen.fresh(id, now) || true {`, "TestWorkersThatDieTogetherAreFound"},
 	{"others plan if who should is dead", "planning.go", `m.planAt = now.Add(2*m.cfg.SyncInterval + m.spread())`, `m.planAt = now.Add(1000 * m.cfg.Duration)`,
 		"TestThePlanOfAWorkerThatDiesIsMadeByOthers"},
@@ -34,7 +34,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"an owner is asked for what it has not", "follow.go", `ask = append(ask, owner.row.ID)`, ``, "TestALeaseThatItsOwnerDoesNotHaveIsAskedFor"},
 	{"who cannot acquire steps back", "follow.go", `> 2*f.cfg.Duration }`, `> 2000*f.cfg.Duration }`, "TestAWorkerThatCannotAcquireStepsBack"},
 	{"who cannot read ends its life", "run.go", `> 3*s.cfg.Duration {`, `> 3000*s.cfg.Duration {`, "TestAWorkerThatCannotReadLosesItsLeases"},
-	{"who stops leaves the members", "run.go", `s.depart(context.WithoutCancel(ctx), f)`, `_ = f`, "TestAWorkerThatStopsLeavesNothing"},
+	{"who stops leaves the members", "run.go", `s.depart(context.WithoutCancel(ctx), f)`, `_ = f`, "TestAnIdleWorkerThatStopsLeavesTheMembers"},
 	{"everybody keeps its share", "plan.go", `if !give(id, p.workers[id]) {`, `if true {`, "TestPlansMoveTheLeast"},
 	{"the remainder stays where it is", "plan.go", `cmp.Compare(has[b], has[a])`, `cmp.Compare(has[b], has[b])`, "TestPlansMoveTheLeast"},
 	{"a list older than the plan drops nothing", "plan.go", `!l.began.After(p.read)`, `false`, "TestPlansKeepWhatAnOlderListLacks"},
