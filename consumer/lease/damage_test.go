@@ -51,7 +51,9 @@ func TestTableThatIsRestoredFromACopy(t *testing.T) {
 func TestStaleReadsMoveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 12)
+		c.mu.Lock()
 		c.lease.Duration, c.lease.SyncInterval = 2*time.Second, 200*time.Millisecond
+		c.mu.Unlock()
 		c.table.latency, c.table.stale, c.table.busy = 10*time.Millisecond, 6*time.Second, 0.2
 		for i := range 4 {
 			c.start(fmt.Sprint("w", i))

@@ -11,12 +11,13 @@ import (
 // watch checks the trust windows of all leases again and again, from the start of a cluster to its end: a lease that
 // is trusted while another worker has it would go unseen by a look at acquisitions only.
 func (c *cluster) watch() {
+	every := c.lease.Duration / 100
 	c.watching.Go(func() {
 		for {
 			select {
 			case <-c.unwatch:
 				return
-			case <-time.After(c.lease.Duration / 100):
+			case <-time.After(every):
 				c.checkTrust()
 			}
 		}
