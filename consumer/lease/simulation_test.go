@@ -47,13 +47,14 @@ const mostWrites, mostReads = 4000, 12_000
 // move, and how long it takes. Every call takes 10 ms. Only the smallest size in the normal suite.
 func TestSimulation(t *testing.T) {
 	sizes := []bounds{
+		{4, 2, 0.42, 1.4},
 		{100, 10, 2.1, 12},
 		{1000, 50, 10.5, 60},
 		{1000, 100, 20.5, 120},
 		{10_000, 500, 101, 700},
 	}
 	if !testenv.Long() {
-		sizes = sizes[:1]
+		sizes = sizes[:2]
 	}
 	for _, size := range sizes {
 		t.Run(fmt.Sprint(size.shards, " shards, ", size.workers, " workers"), func(t *testing.T) {
@@ -153,7 +154,7 @@ func (s *simulation) joinOne() int {
 
 func (s *simulation) killThird() (least int) {
 	all := s.running()
-	for _, w := range rand.Perm(len(all))[:s.bounds.workers/3] {
+	for _, w := range rand.Perm(len(all))[:max(1, s.bounds.workers/3)] {
 		least += len(all[w].leases.Held())
 		s.crash(all[w])
 	}
@@ -161,7 +162,7 @@ func (s *simulation) killThird() (least int) {
 }
 
 func (s *simulation) joinThird() int {
-	n := s.bounds.workers / 3
+	n := max(1, s.bounds.workers/3)
 	for range n {
 		s.join()
 	}
