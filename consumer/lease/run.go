@@ -100,7 +100,7 @@ func (s *Leases) look(ctx context.Context, f *follower, life *life) {
 			life.end(lostUnrenewed)
 		}
 		least := s.cfg.SyncInterval / 20 // between two looks, however often Poke is called
-		if wait.For(ctx, least) != nil || s.poke.Wait(ctx, pause-least) != nil {
+		if pause > 0 && wait.For(ctx, least) != nil || s.poke.Wait(ctx, pause-least) != nil {
 			return
 		}
 	}
