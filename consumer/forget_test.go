@@ -62,7 +62,8 @@ func (m *twoLocations) ListShards(context.Context, *kinesis.ListShardsInput, ...
 // row writes the row of a shard that the stream then lists.
 func (m *twoLocations) row(t *testing.T, shard, checkpoint string) {
 	t.Helper()
-	if _, err := m.table.Update(t.Context(), lease.Row{ShardID: shard}, lease.Set{"Checkpoint": checkpoint, "CheckpointDay": "2026-11-24", "DayOfCheckpoint": checkpoint}); err != nil {
+	if _, err := m.table.Update(t.Context(), lease.Write{Key: shard, Set: lease.Item{"Checkpoint": checkpoint,
+		"CheckpointDay": "2026-11-24", "DayOfCheckpoint": checkpoint}}); err != nil {
 		t.Fatal(err)
 	}
 	m.shards = append(m.shards, shard)

@@ -104,7 +104,6 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	registry.MustRegister(worker)
 	instance.begin(worker, table, awsCfg.Region, store.Location.String())
 	defer beside(context.WithoutCancel(ctx), instance.watch)()
-	defer beside(context.WithoutCancel(ctx), func(ctx context.Context) { table.Tell(ctx, cfg.lease(instance.workerID, instance.lookout.Report)) })()
 	log.WithFields(logrus.Fields{"application": cfg.App, "region": awsCfg.Region, "read": cfg.Read, "warehouse": store.Location,
 		"distributes_itself": stream.distributesItself, "initial_position": table.Application().InitialPosition}).Info("consumer started")
 	defer beside(ctx, moving{table, store, awsclient.Kinesis(awsCfg), cfg.Stream, log}.run)()

@@ -74,7 +74,7 @@ func (t *Table) add(row map[string]types.AttributeValue) error {
 	at := Checkpoint{Day: dayOf(text("CheckpointDay"), checkpoint)}
 	switch {
 	case shard == "_application":
-		t.Stream = text("Stream")
+		t.Stream = strings.TrimPrefix(text("Stream"), "lease protocol 2 of ") // see package lease
 		if v, ok := row["Layouts"].(*types.AttributeValueMemberSS); ok {
 			t.Locations = slices.Sorted(slices.Values(v.Value))
 		}

@@ -82,6 +82,7 @@ func (c *catalog) list(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	c.tracker.Waits(stall.Kinesis)
+	began := time.Now()
 	shards, err := streams.ListShards(ctx, c.client, &kinesis.ListShardsInput{StreamName: &c.stream})
 	if err != nil {
 		return err
@@ -97,7 +98,7 @@ func (c *catalog) list(ctx context.Context) error {
 	}
 	c.tracker.Progress()
 	grown := len(shards) != len(c.shards)
-	c.shards, c.leases, c.at = shards, leases, time.Now()
+	c.shards, c.leases, c.at = shards, leases, began
 	c.mu.Unlock()
 	if grown {
 		c.log.WithField("shards", len(shards)).Info("shards listed")

@@ -198,6 +198,6 @@ func (w *Worker) release(c *shardConsumer, failure error) {
 	ctx, cancel := context.WithTimeout(context.Background(), callTimeout)
 	defer cancel()
 	if err := c.lease.Release(ctx); err != nil && !errors.Is(err, lease.ErrRefused) {
-		c.log.WithError(err).Warn("lease not released, it expires")
+		c.log.WithError(err).Warn("lease not released, its row is settled when somebody waits for it")
 	}
 }

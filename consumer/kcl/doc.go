@@ -15,7 +15,7 @@
 //
 //	library                                  ours
 //	event loop: ListShards          ───────▶ waits until there is a lease to acquire; the catalog's shards
-//	            GetLease            ───────▶ lease.Manager.Acquire: from here on the lease renews itself
+//	            GetLease            ───────▶ lease.Leases.Acquire: from here on the lease renews itself
 //	a goroutine for the shard:
 //	            GetShardIterator    ───────▶ the shard's name
 //	            GetRecords          ───────▶ consume: open, read, commit, drain, release
@@ -26,7 +26,7 @@
 // with a context that never ends, and the SDK's retries and time-outs come behind the place where we answer. It counts
 // calls and bytes a second before it makes a second call, and there is none. It renews the lease in a goroutine of its
 // own, whose first turn is in 292 years. Its Shutdown waits for the goroutines of all shards; each ends because
-// [lease.Manager.Stop] asks for every lease back, within the grace and a few seconds. It looks at its own stop signal and at
+// [lease.Leases.Stop] asks for every lease back, within the grace and a few seconds. It looks at its own stop signal and at
 // its renewal only between two pages.
 //
 // An error of the call ends the goroutine without another call to the record processor, which therefore does nothing. The
@@ -59,13 +59,13 @@
 //	 #  what the stock library does                        cure                                    test
 //	 1  checkpoints over a lease that it has lost          update conditional on counter, owner    lease.TestTableContract, TestWorkerCutOffFromTheTableIsFenced
 //	 2  so does an earlier life in the same process        a Lease per acquisition; never back     lease.TestLateCheckpointOfAnEarlierLeaseOfTheSameWorkerIsRefused
-//	 3  renewal writes a checkpoint that had failed        renewal writes the counter only         lease.TestFailedCheckpointDoesNotGoLiveWithTheNextRenewal
-//	 4  expiry by wall clock                               counter that stands, monotonic clock    lease.TestTableOfTheStockLibraryIsTakenOver, lease.TestAThousandShardsAndAHundredWorkers
+//	 3  renewal writes a checkpoint that had failed        heartbeats have a row of their own       lease.TestFailedCheckpointDoesNotGoLiveWithTheNextWrite
+//	 4  expiry by wall clock                               heartbeat that stands, monotonic clock  lease.TestTableOfTheStockLibraryIsTakenOver, lease.TestAThousandShardsAndAHundredWorkers
 //	 5  one failed renewal or read drops the shard         own renewal; reads are repeated         TestFailedRenewalsInsideTheTrustWindowAreInvisible, TestFailingReadsAreOutlasted
 //	 6  children read beside or before their parents       parents first, in the lease manager     lease.TestChildOfAMergeWaitsForBothParents
 //	 7  LATEST skips what comes before a first checkpoint  pinned as a time, for all shards        TestSplitAndMergeLoseNothingThatCameAfterTheFirstStart
 //	 8  one lease a minute                                 parked event loop, shard catalog        TestQuickStartQuietRest
-//	 9  balance that never comes                           fair share and claims of our own        lease.TestJoiningWorkersAreBalancedWithinAFewSyncIntervals, lease.TestRemainderIsBalancedToo
+//	 9  balance that never comes                           one plan of all shards                  lease.TestJoiningWorkersAreBalancedWithinAFewSyncIntervals, lease.TestRemainderIsBalancedToo
 //	10  a shard that is never consumed again               owner set by a successful acquisition   TestShardIsConsumedAfterAFailedAcquisition
 //	11  a late renewal takes a released lease back         the library never renews                lease.TestRenewalAfterReleaseCannotTakeTheLeaseBack
 //	12  a broken container costs a page, or the process    the library gets no page                TestBrokenContainersCostNothingElse

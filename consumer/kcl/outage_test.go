@@ -84,7 +84,7 @@ func TestLeaseTableDeletedWhileRunning(t *testing.T) {
 	r.verify()
 	a.holds(2)
 	b.holds(2)
-	if row := r.row("shardId-000000000000"); row.Owner == "" || row.Counter > 50 {
+	if row := r.row("shardId-000000000000"); row.Owner == "" {
 		t.Errorf("row %+v", row)
 	}
 }

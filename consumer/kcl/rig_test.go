@@ -238,6 +238,19 @@ func (r *rig) row(shardID string) lease.Row {
 	return row
 }
 
+// heartbeats returns those of all workers.
+func (r *rig) heartbeats() (sum uint64) {
+	r.t.Helper()
+	fleet, err := r.rows.Fleet(context.Background())
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, w := range fleet.Workers {
+		sum += w.Heartbeat
+	}
+	return sum
+}
+
 // read waits until the workers together have read n records.
 func (r *rig) read(n int, workers ...*node) {
 	r.t.Helper()

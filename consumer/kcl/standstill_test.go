@@ -62,7 +62,7 @@ func TestEveryStandstillIsTold(t *testing.T) {
 			standstill(t, "GetRecords "+name, faults.Rule{Operation: "GetRecords", Fault: fault}, first, reason)
 			standstill(t, "GetShardIterator "+name, faults.Rule{Operation: "GetShardIterator", Fault: fault}, first, reason)
 			if !strings.Contains(name, "key") {
-				standstill(t, "table "+name, faults.Rule{Operation: "Scan", Fault: fault}, "*", stall.TableFailing)
+				standstill(t, "table "+name, faults.Rule{Operation: "BatchGetItem", Fault: fault}, "*", stall.TableFailing)
 			}
 		}
 		if !strings.HasPrefix(name, "json") && name != "cut" { // S3's answers are too short to be cut
@@ -87,7 +87,7 @@ func standstill(t *testing.T, name string, rule faults.Rule, shard string, want 
 		switch rule.Operation {
 		case "PUT", "LIST":
 			proxy = r.s3
-		case "Scan":
+		case "BatchGetItem":
 			proxy, r.lease = r.dynamodb, 3*time.Second
 		}
 		r.put(10)
@@ -95,7 +95,7 @@ func standstill(t *testing.T, name string, rule faults.Rule, shard string, want 
 			began := time.Now()
 			defer func() { t.Logf("told after %v", time.Since(began).Round(time.Second)) }()
 			testenv.Eventually(t, "not told: "+shard+" "+string(want), func() bool { return n.reasons()[shard+" "+string(want)] })
-			if rule.Operation != "Scan" {
+			if rule.Operation != "BatchGetItem" {
 				if behind := n.metric("callevents_millis_behind_latest"); behind < 1000 {
 					t.Errorf("%v ms behind, though nothing is read", behind)
 				}

@@ -135,21 +135,21 @@ func (w *Worker) Standing() error {
 // standing is longer than any call may take: an object of 64 MiB on a slow line takes the longest.
 const standing = 10 * time.Minute
 
-// trackedTable notes what comes of reading the lease table, which its manager does in every turn.
+// trackedTable notes what comes of reading the lease table, which is done in every turn.
 type trackedTable struct {
 	lease.Table
 	tracker *stall.Tracker
 }
 
-func (t trackedTable) Rows(ctx context.Context) ([]lease.Row, error) {
+func (t trackedTable) Get(ctx context.Context, consistent bool, keys ...string) (map[string]lease.Item, error) {
 	t.tracker.Waits(stall.DynamoDB)
-	rows, err := t.Table.Rows(ctx)
+	items, err := t.Table.Get(ctx, consistent, keys...)
 	if err != nil {
 		t.tracker.Failed(err)
 		return nil, err
 	}
 	t.tracker.Progress()
-	return rows, nil
+	return items, nil
 }
 
 // child is a shard that waits for its parent.

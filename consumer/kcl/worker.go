@@ -46,7 +46,7 @@ type Worker struct {
 	aws         aws.Config
 	client      *kinesis.Client
 	catalog     *catalog
-	leases      *lease.Manager
+	leases      *lease.Leases
 	table       *stall.Tracker // of the lease table
 	newPipeline NewPipeline
 	metrics     *Metrics
@@ -68,7 +68,7 @@ func NewWorker(cfg Config, awsCfg aws.Config, table lease.Table, newPipeline New
 	tracker := stall.NewTracker(cfg.Lease.Duration + cfg.StallAfter) // it is read each fifth of the lease duration, at least
 	w := &Worker{
 		table: tracker, cfg: cfg, aws: awsCfg, client: client, catalog: catalog, newPipeline: newPipeline, metrics: metrics, log: log,
-		leases:   lease.NewManager(cfg.Lease, trackedTable{table, tracker}, catalog, leaseMetrics, log),
+		leases:   lease.New(cfg.Lease, trackedTable{table, tracker}, catalog, leaseMetrics, log),
 		stopping: make(chan struct{}), failure: make(chan error, 1), consumers: map[string]*shardConsumer{},
 		failing: map[string]*stall.Tracker{},
 	}
@@ -142,7 +142,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	closing, done := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer done()
 	if closeErr := w.leases.Close(closing); closeErr != nil {
-		w.log.WithError(closeErr).Warn("worker not removed from the lease table, it expires")
+		w.log.WithError(closeErr).Warn("worker not removed from the lease table, others fence it")
 	}
 	return err
 }

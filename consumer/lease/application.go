@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -22,9 +23,13 @@ const (
 
 const (
 	attrInitialPosition = "InitialPosition"
-	attrStream          = "Stream"
+	attrStream          = "Stream"  // after protocolMark
 	attrLocations       = "Layouts" // the name in the tables of the first version, which must be read for ever
 )
+
+// protocolMark stands before the stream in the application's row. The workers of the first version take it for another stream, and
+// do not start.
+const protocolMark = "lease protocol 2 of "
 
 // TrimHorizon is the initial position at the oldest record that the stream still holds.
 const TrimHorizon = "TRIM_HORIZON"
@@ -39,6 +44,8 @@ type Application struct {
 	Stream string
 	// Locations are where the application's objects lie: the present location and all former ones.
 	Locations []string
+
+	former bool // the row is of the first version
 }
 
 // Start returns the pinned initial position as a time, or the zero time for [TrimHorizon].
@@ -62,17 +69,25 @@ func (t *DynamoDB) pinned(ctx context.Context) (Application, error) {
 // pin writes what is not pinned yet, and reads what is. The stream is the condition of the write: a start on another
 // stream must not add its location to this application, which would find foreign links there at its next start.
 func (t *DynamoDB) pin(ctx context.Context) error {
+	pinned, err := t.pinned(ctx)
+	if err == nil && pinned.former {
+		err = t.quiet(ctx)
+	}
+	if err != nil {
+		return err
+	}
 	want := t.application
 	out, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: key(applicationKey), ReturnValues: types.ReturnValueAllNew,
-		ConditionExpression: aws.String("attribute_not_exists(#s) OR #s = :s"),
+		ConditionExpression: aws.String("attribute_not_exists(#s) OR #s IN (:s, :former)"),
 		UpdateExpression:    aws.String("SET #p = if_not_exists(#p, :p), #s = :s ADD #l :l"),
 		ExpressionAttributeNames: map[string]string{
 			"#p": attrInitialPosition, "#s": attrStream, "#l": attrLocations},
 		ExpressionAttributeValues: map[string]types.AttributeValue{
-			":p": &types.AttributeValueMemberS{Value: want.InitialPosition},
-			":s": &types.AttributeValueMemberS{Value: want.Stream},
-			":l": &types.AttributeValueMemberSS{Value: want.Locations}},
+			":p":      &types.AttributeValueMemberS{Value: want.InitialPosition},
+			":s":      &types.AttributeValueMemberS{Value: protocolMark + want.Stream},
+			":former": &types.AttributeValueMemberS{Value: want.Stream},
+			":l":      &types.AttributeValueMemberSS{Value: want.Locations}},
 	})
 	var condition *types.ConditionalCheckFailedException
 	if errors.As(err, &condition) {
@@ -112,7 +127,8 @@ func decodeApplication(item map[string]types.AttributeValue) (a Application) {
 		a.InitialPosition = v.Value
 	}
 	if v, ok := item[attrStream].(*types.AttributeValueMemberS); ok {
-		a.Stream = v.Value
+		stream, marked := strings.CutPrefix(v.Value, protocolMark)
+		a.Stream, a.former = stream, !marked
 	}
 	if v, ok := item[attrLocations].(*types.AttributeValueMemberSS); ok {
 		a.Locations = slices.Sorted(slices.Values(v.Value))

@@ -7,17 +7,22 @@ func (c *cluster) loads() (loads map[string]int, free int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	loads = map[string]int{}
-	owned := 0
+	owned, open := 0, 0
+	for _, s := range c.shards.list {
+		if c.open == nil || c.open(s.ID) {
+			open++
+		}
+	}
 	for id, w := range c.workers {
 		loads[id] = 0
-		for _, l := range w.manager.Held() {
-			if time.Now().Before(l.Deadline()) {
+		for _, l := range w.leases.Held() {
+			if time.Now().Before(l.Deadline()) && (c.open == nil || c.open(l.ShardID())) {
 				loads[id]++
 				owned++
 			}
 		}
 	}
-	return loads, len(c.shards.list) - owned
+	return loads, open - owned
 }
 
 func (c *cluster) balanced() bool {

@@ -21,7 +21,7 @@ func (r Row) Position() (at sequence.Number, day string, err error) {
 	return at, "", err
 }
 
-// Checkpoint stores at, with the day of the link after it, and renews the lease. A checkpoint that is not ahead of the
+// Checkpoint stores at, with the day of the link after it. A checkpoint that is not ahead of the
 // stored one is ignored, and nothing follows [ShardEnd]. [ErrLost] means that what the shard has buffered must be
 // discarded. Any other error means that the outcome stayed unknown until ctx ended or the trust window closed.
 func (l *Lease) Checkpoint(ctx context.Context, at sequence.Number, day string) error {
@@ -41,7 +41,7 @@ func (l *Lease) store(ctx context.Context, checkpoint, day string) error {
 		return err
 	}
 	for {
-		err := l.write(ctx, Set{attrCheckpoint: checkpoint, attrDay: day, attrDayOf: checkpoint})
+		err := l.write(ctx, set{attrCheckpoint: checkpoint, attrDay: day, attrDayOf: checkpoint})
 		if err == nil || errors.Is(err, ErrLost) || !l.pause(ctx) {
 			return err
 		}

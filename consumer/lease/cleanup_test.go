@@ -1,67 +1,72 @@
-package lease // inside the package: the small types of the manager are not exported
+package lease_test
 
 import (
 	"context"
-	"errors"
-	"io"
-	"maps"
-	"slices"
+	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/sirupsen/logrus"
+	"example.com/callevents/consumer/lease"
 )
 
-func newTestCleaner(table Table) *cleaner {
-	log := logrus.New()
-	log.SetOutput(io.Discard)
-	return newCleaner(testConfig, table, prometheus.NewCounter(prometheus.CounterOpts{Name: "lost"}), logrus.NewEntry(log))
-}
-
-// Seen to fail without each of the conditions, when the time of the look counts in place of the time of the listing, and
-// when a shard that was listed again is not missed anew.
-func TestRowsAreDeletableTwoLeaseDurationsAfterTheirShards(t *testing.T) {
-	rows := []Row{{ShardID: "listed", Counter: 1}, {ShardID: "gone", Counter: 1}, {ShardID: "back", Counter: 1},
-		{ShardID: "owned", Counter: 1, Owner: "a"}, {ShardID: "held", Counter: 1, Owner: "me"},
-		{ShardID: workerPrefix + "me", Counter: 1}, {ShardID: workerPrefix + "dead", Counter: 1}}
-	s, c := newSightings(testConfig), newTestCleaner(nil)
-	for second := range 50 {
-		rows[3].Counter++
-		s.observe(rows, nil, at(second))
-		shards := []Shard{{ID: "listed"}}
-		if second == 15 {
-			shards = append(shards, Shard{ID: "back"})
+// Seen to fail when only a deletion that is answered counts, and when every try counts.
+func TestLossToRetentionIsReportedOnceEvenIfTheDeletionFails(t *testing.T) {
+	fails := func(err error) hook {
+		return func(_ context.Context, call, _ string) error {
+			if call == "Delete" {
+				return err
+			}
+			return nil
 		}
-		listed := at(second - second%5) // every 5 s
-		want := map[string]bool{"gone": second >= 25, "back": second >= 40, workerPrefix + "dead": second >= 21}
-		maps.DeleteFunc(want, func(_ string, deletable bool) bool { return !deletable })
-		got := map[string]bool{}
-		for _, row := range c.deletable(s, holding{"held": false}, shards, listed, at(second)) {
-			got[row.ShardID] = true
-		}
-		if !maps.Equal(got, want) {
-			t.Errorf("after %d s: %v, want %v", second, got, want)
-		}
+	}
+	for name, hooks := range map[string]struct{ before, after hook }{
+		"deleted, answer lost":             {after: fails(errThrottled)},
+		"deleted, sent again, and refused": {after: fails(lease.ErrRefused)},
+		"cannot be deleted":                {before: fails(errThrottled)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, 1)
+				c.table.set(lease.Row{ShardID: "unfinished", Counter: 5, Checkpoint: "17"})
+				c.table.disturb(hooks.before, hooks.after)
+				w := c.start("a")
+				time.Sleep(10 * time.Minute)
+				if lost := counter(t, w, "callevents_shards_lost_total"); lost != 1 {
+					t.Errorf("%v shards reported as lost to retention, want 1", lost)
+				}
+				c.table.disturb(nil, nil)
+				c.finish()
+			})
+		})
 	}
 }
 
-// failing fails the deletions of some rows.
-type failing struct {
-	Table
-	errs  map[string]error
-	tried []string
-}
-
-func (f *failing) Delete(_ context.Context, seen Row) error {
-	f.tried = append(f.tried, seen.ShardID)
-	return f.errs[seen.ShardID]
-}
-
-// Seen to fail when a row that has changed stops it, and when a table that does not answer does not.
-func TestCleanUpStopsWhenTheTableDoesNotAnswer(t *testing.T) {
-	table := &failing{errs: map[string]error{"b": ErrRefused, "c": errors.New("no answer")}}
-	newTestCleaner(table).delete(t.Context(), []Row{{ShardID: "a"}, {ShardID: "b"}, {ShardID: "c"}, {ShardID: "d"}})
-	if want := []string{"a", "b", "c"}; !slices.Equal(table.tried, want) {
-		t.Errorf("tried %v, want %v", table.tried, want)
-	}
+// Deletions hang, of many rows, and the worker looks at the table all the same. Seen to fail when the others are tried in the
+// same look.
+func TestDeletionsThatHangDoNotKeepAWorkerFromLooking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, 20)
+		for i := range 10 {
+			c.table.set(lease.Row{ShardID: fmt.Sprint("gone-", i), Counter: 5, Checkpoint: lease.ShardEnd})
+		}
+		c.table.disturb(func(ctx context.Context, call, _ string) error {
+			if call == "Delete" {
+				<-ctx.Done()
+			}
+			return nil
+		}, nil)
+		a := c.start("a")
+		c.wantBalanced(5 * time.Second)
+		longest := time.Duration(0)
+		for range 300 {
+			time.Sleep(time.Second)
+			longest = max(longest, time.Since(a.leases.Synced()))
+		}
+		if longest > c.lease.Duration {
+			t.Errorf("%v between two looks", longest)
+		}
+		c.table.disturb(nil, nil)
+		c.finish()
+	})
 }

@@ -24,12 +24,16 @@ type cluster struct {
 	logs   io.Writer                          // of all workers
 	drain  func(shardID string) time.Duration // how long a consumer drains
 	shards shards
+	open   func(shardID string) bool // shards that count for the balance; nil: all
 
 	mu      sync.Mutex
 	workers map[string]*testWorker
-	holding map[string][]*lease.Lease // by shard: the leases whose consumers run
-	moves   int                       // acquisitions
+	ended   map[*lease.Lease]chan struct{} // closed when a consumer is at the end of its shard
+	holding map[string][]*lease.Lease      // by shard: the leases whose consumers run
+	moves   int                            // acquisitions
 	faults  []string
+	excused time.Time       // see excuse
+	edited  map[string]bool // see edit
 
 	watching sync.WaitGroup
 	unwatch  chan struct{} // closed by finish
@@ -39,7 +43,7 @@ func newCluster(t testing.TB, n int) *cluster {
 	c := &cluster{
 		t: t, table: newMemory(), drain: func(string) time.Duration { return 50 * time.Millisecond },
 		lease: lease.Config{Duration: 10 * time.Second, SyncInterval: time.Second}, logs: io.Discard,
-		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, unwatch: make(chan struct{}),
+		workers: map[string]*testWorker{}, holding: map[string][]*lease.Lease{}, ended: map[*lease.Lease]chan struct{}{}, edited: map[string]bool{}, unwatch: make(chan struct{}),
 	}
 	c.shards.list = someShards(n)
 	c.watch()
@@ -51,19 +55,25 @@ func (c *cluster) start(id string) *testWorker { return c.startWith(id, c.lease.
 
 // startWith is start with a lease duration of its own.
 func (c *cluster) startWith(id string, duration time.Duration) *testWorker {
+	return c.startOn(id, duration, &c.shards)
+}
+
+// startOn is startWith with a listing of its own.
+func (c *cluster) startOn(id string, duration time.Duration, listed *shards) *testWorker {
 	cfg := c.lease
 	cfg.WorkerID, cfg.Duration = id, duration
 	log := logrus.New()
 	log.SetOutput(c.logs)
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
-	w := &testWorker{id: id, cancel: cancel, killed: killed, kill: kill, table: &door{Table: c.table, killed: killed}}
+	w := &testWorker{name: id, cancel: cancel, killed: killed, kill: kill, listed: listed}
+	w.table = &door{Table: c.table, killed: killed, deaf: &w.deaf}
 	w.registry = prometheus.NewRegistry()
-	w.manager = lease.NewManager(cfg, w.table, &c.shards, lease.NewMetrics(w.registry), logrus.NewEntry(log))
+	w.leases = lease.New(cfg, w.table, listed, lease.NewMetrics(w.registry), logrus.NewEntry(log))
 	c.mu.Lock()
 	c.workers[id] = w
 	c.mu.Unlock()
-	w.done.Go(func() { _ = w.manager.Run(ctx) })
+	w.done.Go(func() { _ = w.leases.Run(ctx) })
 	w.done.Go(func() { c.acquire(ctx, w) })
 	return w
 }
@@ -74,12 +84,12 @@ func (c *cluster) acquire(ctx context.Context, w *testWorker) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.manager.Wanted():
+		case <-w.leases.Wanted():
 		}
-		for w.manager.Wants() && ctx.Err() == nil {
-			list, _ := c.shards.List()
+		for w.leases.Wants() && ctx.Err() == nil {
+			list, _ := w.listed.List()
 			for _, s := range list {
-				if l, err := w.manager.Acquire(ctx, s.ID); err == nil {
+				if l, err := w.leases.Acquire(ctx, s.ID); err == nil {
 					c.consume(w, l)
 				}
 			}
@@ -93,6 +103,8 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 	c.mu.Lock()
 	c.moves++
 	c.holding[l.ShardID()] = append(c.holding[l.ShardID()], l)
+	ended := make(chan struct{})
+	c.ended[l] = ended
 	c.mu.Unlock()
 	w.done.Go(func() {
 		select {
@@ -101,17 +113,29 @@ func (c *cluster) consume(w *testWorker, l *lease.Lease) {
 			case <-time.After(c.drain(l.ShardID())):
 			case <-w.killed.Done():
 			}
+		case <-ended:
 		case <-w.killed.Done():
 		}
 		if w.killed.Err() != nil { // a dead process trusts nothing and releases nothing
-			<-l.Done()
+			time.Sleep(time.Until(l.Deadline()))
 		} else {
-			_ = l.Release(context.Background())
+			_ = l.Release(w.killed)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
+		delete(c.ended, l)
 		c.holding[l.ShardID()] = slices.DeleteFunc(c.holding[l.ShardID()], func(other *lease.Lease) bool { return other == l })
 	})
+}
+
+// finish1 has the consumer of a lease release it.
+func (c *cluster) finish1(l *lease.Lease) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ended := c.ended[l]; ended != nil {
+		close(ended)
+		delete(c.ended, l)
+	}
 }
 
 // acquisitions returns how many leases were acquired so far.
@@ -123,13 +147,13 @@ func (c *cluster) acquisitions() int {
 
 // stop ends a worker in order.
 func (c *cluster) stop(w *testWorker) {
-	w.manager.Stop()
-	for len(w.manager.Held()) > 0 {
+	w.leases.Stop()
+	for len(w.leases.Held()) > 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	w.cancel()
 	w.done.Wait()
-	_ = w.manager.Close(context.Background())
+	_ = w.leases.Close(context.Background())
 	c.drop(w)
 }
 
@@ -142,7 +166,7 @@ func (c *cluster) crash(w *testWorker) {
 
 func (c *cluster) drop(w *testWorker) {
 	c.mu.Lock()
-	delete(c.workers, w.id)
+	delete(c.workers, w.name)
 	c.mu.Unlock()
 }
 
@@ -150,7 +174,7 @@ func (c *cluster) drop(w *testWorker) {
 func (c *cluster) running() []*testWorker {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.SortedFunc(maps.Values(c.workers), func(a, b *testWorker) int { return strings.Compare(a.id, b.id) })
+	return slices.SortedFunc(maps.Values(c.workers), func(a, b *testWorker) int { return strings.Compare(a.name, b.name) })
 }
 
 // end stops all workers and returns every broken invariant.
@@ -160,9 +184,17 @@ func (c *cluster) end() []string {
 		c.stop(w)
 	}
 	time.Sleep(time.Minute) // the leases of crashed workers expire
+	c.unwatchAll()
+	return append(c.faults, c.table.faults...)
+}
+
+func (c *cluster) unwatchAll() {
+	for _, w := range c.running() {
+		c.crash(w)
+	}
+	time.Sleep(time.Minute)
 	close(c.unwatch)
 	c.watching.Wait()
-	return append(c.faults, c.table.faults...)
 }
 
 // finish is end for most tests.

@@ -56,13 +56,15 @@ func (t *DynamoDB) Prepare(ctx context.Context) error {
 func (t *DynamoDB) Create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tableWait)
 	defer cancel()
-	err := t.ready(ctx)
-	for ; errors.Is(err, errNotReady) && wait.For(ctx, tablePoll) == nil; err = t.ready(ctx) {
+	for {
+		err := t.ready(ctx)
+		if err == nil {
+			err = t.pin(ctx)
+		}
+		if !errors.Is(err, errNotReady) || wait.For(ctx, tablePoll) != nil {
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	return t.pin(ctx)
 }
 
 // Exists reports whether there is a table.
@@ -144,7 +146,7 @@ func (t *DynamoDB) checkCapacity(table *types.TableDescription, cfg Config, shar
 		return nil
 	}
 	return fmt.Errorf("lease table %s has %d read and %d write capacity units; %d shards with --lease-duration %v need %d and %d, and each "+
-		"further instance needs as many reads again: aws dynamodb update-table --table-name %s --billing-mode PAY_PER_REQUEST",
+		"further instance needs as much again for itself: aws dynamodb update-table --table-name %s --billing-mode PAY_PER_REQUEST",
 		t.name, aws.ToInt64(has.ReadCapacityUnits), aws.ToInt64(has.WriteCapacityUnits), shards, cfg.Duration, reads, writes, t.name)
 }
 

@@ -104,7 +104,7 @@ func item(t *testing.T, client *dynamodb.Client, table string) map[string]types.
 // Each kind of request that the run makes is made at the start: one that is denied ends the start with what to allow, and
 // nothing is pinned; one that is throttled is waited for. Seen to fail without the requests of the probe.
 func TestAStartMakesEachRequestOfTheRun(t *testing.T) {
-	for _, operation := range []string{"DescribeTable", "CreateTable", "GetItem", "Scan", "DeleteItem", "UpdateItem"} {
+	for _, operation := range []string{"DescribeTable", "CreateTable", "GetItem", "BatchGetItem", "Scan", "DeleteItem", "UpdateItem"} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
 			client, proxy := behind(t)
@@ -186,9 +186,9 @@ func TestAProvisionedTableMustBeLargeEnough(t *testing.T) {
 	if err := start(t, table, 4); err != nil {
 		t.Errorf("four shards: %v", err)
 	}
-	const want = "40 shards with --lease-duration 10s need 3 and 8"
-	if err := start(t, table, 40); err == nil || startup.Passing(err) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "PAY_PER_REQUEST") {
-		t.Errorf("40 shards: %v, want %q", err, want)
+	const want = "400 shards with --lease-duration 10s need 8 and 7"
+	if err := start(t, table, 400); err == nil || startup.Passing(err) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "PAY_PER_REQUEST") {
+		t.Errorf("400 shards: %v, want %q", err, want)
 	}
 }
 

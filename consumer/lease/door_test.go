@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	"example.com/callevents/consumer/lease"
 )
@@ -11,6 +12,7 @@ import (
 type door struct {
 	lease.Table
 	killed context.Context
+	deaf   *atomic.Bool
 	mu     sync.Mutex
 	paused chan struct{} // closed when the pause is over; nil: not paused
 }
@@ -38,26 +40,40 @@ func (d *door) pass(ctx context.Context, late func()) error {
 	return ctx.Err()
 }
 
-// Rows hangs like the writes. Row does not: a write that hangs while its row can be read is the more dangerous case.
-func (d *door) Rows(ctx context.Context) ([]lease.Row, error) {
+// Scan hangs like the writes. Get of single rows does not: a write that hangs while its row can be read is the more dangerous
+// case.
+func (d *door) Scan(ctx context.Context) ([]lease.Item, error) {
 	if err := d.pass(ctx, func() {}); err != nil {
 		return nil, err
 	}
-	return d.Table.Rows(ctx)
+	return d.Table.Scan(ctx)
 }
 
-func (d *door) Update(ctx context.Context, seen lease.Row, set lease.Set) (lease.Row, error) {
-	late := func() { _, _ = d.Table.Update(context.Background(), seen, set) }
-	if err := d.pass(ctx, late); err != nil {
-		return lease.Row{}, err
+func (d *door) Get(ctx context.Context, consistent bool, keys ...string) (map[string]lease.Item, error) {
+	if d.deaf.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
-	return d.Table.Update(ctx, seen, set)
+	if len(keys) > 1 || d.killed.Err() != nil {
+		if err := d.pass(ctx, func() {}); err != nil {
+			return nil, err
+		}
+	}
+	return d.Table.Get(ctx, consistent, keys...)
 }
 
-func (d *door) Claim(ctx context.Context, seen lease.Row, claimant string) error {
-	late := func() { _ = d.Table.Claim(context.Background(), seen, claimant) }
+func (d *door) Update(ctx context.Context, w lease.Write) (lease.Item, error) {
+	late := func() { _, _ = d.Table.Update(context.Background(), w) }
+	if err := d.pass(ctx, late); err != nil {
+		return nil, err
+	}
+	return d.Table.Update(ctx, w)
+}
+
+func (d *door) Delete(ctx context.Context, key string, conditions ...lease.Condition) error {
+	late := func() { _ = d.Table.Delete(context.Background(), key, conditions...) }
 	if err := d.pass(ctx, late); err != nil {
 		return err
 	}
-	return d.Table.Claim(ctx, seen, claimant)
+	return d.Table.Delete(ctx, key, conditions...)
 }

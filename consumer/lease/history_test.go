@@ -6,7 +6,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,22 +41,23 @@ func noise(seed uint64, before, after float64) (reject, lose hook) {
 	return fails(before), fails(after)
 }
 
-// Random histories of a few workers: crashes, stops, joins, pauses longer than the lease, claims, checkpoints,
-// throttling and lost answers. After every history the leases are balanced. Seen to fail with a trust window of two lease
-// durations, with leases that expire after half of one, and when Checkpoint does not compare with what is stored.
+// Random histories of a few workers: crashes, stops, joins, pauses longer than the lease, checkpoints, throttling, lost and late
+// answers, reads that are stale or leave rows out, and a table that is deleted, restored, or edited by hand. After every history the
+// leases are balanced, and stay so. TestEveryRuleOfTheLeasesIsNeeded has what they find.
 func TestHistories(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) { // which prints how to repeat a history that failed
 		seed := rapid.Uint64().Draw(rt, "noise")
-		steps := rapid.SliceOfN(rapid.IntRange(0, 5), 5, 25).Draw(rt, "steps")
+		steps := rapid.SliceOfN(rapid.IntRange(0, 7), 5, 25).Draw(rt, "steps")
 		pauses := rapid.SliceOfN(rapid.IntRange(0, 15), len(steps), len(steps)).Draw(rt, "pauses")
 		n := rapid.IntRange(1, 6).Draw(rt, "shards")
 		var faults []string
 		synctest.Test(t, func(t *testing.T) {
 			c := newCluster(t, n)
 			c.watchCheckpoints()
+			c.table.latency, c.table.stale, c.table.busy = 5*time.Millisecond, time.Second, 0.05
 			c.table.disturb(noise(seed, 0.1, 0.05))
 			c.play(rand.New(rand.NewPCG(seed, 1)), steps, pauses)
-			c.table.disturb(nil, nil)
+			c.table.calm()
 			if _, balanced := c.untilBalanced(5 * time.Minute); !balanced {
 				c.fault("not balanced after 5 minutes")
 			}
@@ -70,6 +73,7 @@ func (c *cluster) play(random *rand.Rand, steps, pauses []int) {
 	next := 0
 	join := func() { next++; c.start(fmt.Sprint("w", next)) }
 	join()
+	backup := c.table.copy()
 	for i, step := range steps {
 		all := c.running()
 		w := all[random.IntN(len(all))]
@@ -84,6 +88,11 @@ func (c *cluster) play(random *rand.Rand, steps, pauses []int) {
 			c.stop(w)
 		case step == 3:
 			w.pauseFor(time.Duration(random.IntN(25)) * time.Second)
+		case step == 6:
+			c.excuse(2 * c.lease.Duration)
+			c.damage(random, backup)
+		case step == 7:
+			backup = c.table.copy()
 		default:
 			c.checkpointAll(w, i)
 		}
@@ -94,8 +103,35 @@ func (c *cluster) play(random *rand.Rand, steps, pauses []int) {
 	}
 }
 
+// damage changes the table as a person would.
+func (c *cluster) damage(random *rand.Rand, backup map[string]lease.Item) {
+	rows := slices.Sorted(maps.Keys(c.table.copy()))
+	if len(rows) == 0 {
+		return
+	}
+	key := rows[random.IntN(len(rows))]
+	switch random.IntN(5) {
+	case 0:
+		c.table.replace(nil)
+	case 1:
+		c.table.replace(backup)
+	case 2:
+		c.edit(key)
+		c.table.edit(key, nil)
+	case 3:
+		c.addMember(fmt.Sprint("nobody", random.IntN(100)))
+	case 4:
+		if row := c.table.get(key); strings.HasPrefix(key, "shardId") && row.Exists() {
+			all := c.running()
+			c.edit(key)
+			row.Owner = []string{"", "nobody", all[random.IntN(len(all))].id()}[random.IntN(3)]
+			c.table.set(row)
+		}
+	}
+}
+
 func (c *cluster) checkpointAll(w *testWorker, i int) {
-	for _, l := range w.manager.Held() {
+	for _, l := range w.leases.Held() {
 		w.done.Go(func() {
 			ctx, cancel := context.WithTimeout(w.killed, 5*time.Second)
 			defer cancel()
@@ -154,10 +190,9 @@ func TestAThousandShardsAndAHundredWorkers(t *testing.T) {
 
 // wrongClocks writes LeaseTimeouts that are up to a day off.
 func (c *cluster) wrongClocks() {
-	c.table.watch(func(_, now lease.Row) {
-		if now.Timeout != "" {
-			now.Timeout = time.Now().Add(time.Duration(rand.IntN(48)-24) * time.Hour).Format(time.RFC3339Nano)
-			c.table.rows[now.ShardID] = now
+	c.table.watch(func(_, now lease.Item) {
+		if now["LeaseTimeout"] != nil {
+			now["LeaseTimeout"] = time.Now().Add(time.Duration(rand.IntN(48)-24) * time.Hour).Format(time.RFC3339Nano)
 		}
 	})
 }

@@ -32,13 +32,12 @@ func (t *DynamoDB) ForgetLocation(ctx context.Context, seen []string, location s
 	if !slices.Contains(seen, location) || len(seen) < 2 {
 		return fmt.Errorf("forget %s: it is not one of several locations: %s", location, strings.Join(seen, ", "))
 	}
-	e := newExpression()
+	w := Write{Drop: Item{attrLocations: []string{location}}}
 	for _, at := range seen {
-		e.conditions = append(e.conditions, "contains("+e.name(attrLocations)+", "+e.text(at)+")")
+		w.If = append(w.If, Condition{Contains, attrLocations, at})
 	}
-	e.conditions = append(e.conditions, "size("+e.name(attrLocations)+") = "+e.number(int64(len(seen))))
-	gone := &types.AttributeValueMemberSS{Value: []string{location}}
-	e.actions["DELETE"] = []string{e.name(attrLocations) + " " + e.value(gone)}
+	e := newExpression(w)
+	e.conditions = append(e.conditions, "size("+e.name(attrLocations)+") = "+e.value(encode(int64(len(seen)))))
 	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &t.name, Key: key(applicationKey), ConditionExpression: e.condition(), UpdateExpression: e.update(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,

@@ -11,16 +11,17 @@ type (
 const (
 	acquiredNew      acquiredReason = "new"         // the shard had no row
 	acquiredUnowned  acquiredReason = "unowned"     // released by its last owner
-	acquiredHandOver acquiredReason = "handed_over" // released for our claim
-	acquiredExpired  acquiredReason = "expired"     // its owner stopped renewing
+	acquiredHandOver acquiredReason = "handed_over" // released for us by an owner that lives
+	acquiredExpired  acquiredReason = "expired"     // its owner made no heartbeat and was fenced
 	acquiredOwn      acquiredReason = "own"         // written by an acquisition of ours whose answer was lost
 	lostReleased     lostReason     = "released"    // drained and given back
-	lostFenced       lostReason     = "fenced"      // another worker has it, or the table is gone
-	lostUnrenewed    lostReason     = "unrenewed"   // the trust window closed without a successful write
+	lostFenced       lostReason     = "fenced"      // another worker has it, or has fenced this one
+	lostGone         lostReason     = "gone"        // the worker's row is gone or has gone back
+	lostUnrenewed    lostReason     = "unrenewed"   // the trust window closed without a confirmed heartbeat
 )
 
 // reasonFor tells from the row before an acquisition why the lease could be acquired.
-func reasonFor(before Row, me string) acquiredReason {
+func reasonFor(before Row, me string, waited bool) acquiredReason {
 	switch {
 	case !before.Exists():
 		return acquiredNew
@@ -28,7 +29,7 @@ func reasonFor(before Row, me string) acquiredReason {
 		return acquiredOwn
 	case before.Owner != "":
 		return acquiredExpired
-	case before.Claim == me:
+	case waited:
 		return acquiredHandOver
 	}
 	return acquiredUnowned
@@ -50,7 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		acquired: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_gained_total",
 			Help: "Leases acquired, by reason: new, unowned, handed_over, expired, own."}, []string{"reason"}),
 		lost: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "callevents_leases_lost_total",
-			Help: "Leases released or lost, by reason: released, fenced, unrenewed."}, []string{"reason"}),
+			Help: "Leases released or lost, by reason: released, fenced, gone, unrenewed."}, []string{"reason"}),
 		fenced: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_fenced_writes_total",
 			Help: "Writes to the lease table that were refused because another worker owns the lease."}),
 		shardsLost: prometheus.NewCounter(prometheus.CounterOpts{Name: "callevents_shards_lost_total",

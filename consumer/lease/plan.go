@@ -1,152 +1,144 @@
 package lease
 
 import (
+	"bytes"
 	"cmp"
-	"hash/fnv"
+	"compress/flate"
+	"encoding/json"
+	"fmt"
+	"maps"
 	"slices"
+	"time"
 )
 
-// view is the distribution of the leases as one worker sees it. It is the input of the plan and knows neither time nor
-// I/O.
-type view struct {
-	me      string
-	workers []string // live ones, me included
-	leases  []leaseView
-}
-
-// leaseView is one lease that can be held now: its shard is listed, unfinished, and its parents are finished.
-type leaseView struct {
-	shardID    string
-	owner      string // "" if free: unowned, expired, or written by a lost acquisition of this very process
-	claim      string // of a live worker, "" otherwise
-	draining   bool   // mine, and about to be released
-	passedOver bool   // free, although each worker with room for it has had the time to acquire it
-}
-
-// plan is what the worker does about it.
+// plan says which worker is to have which shard. It allows nothing: a lease is acquired only if it is free, or its owner is
+// fenced. The zero value: there is no plan, or nobody can read it.
 type plan struct {
-	acquire []string // free leases, best first
-	claim   []string // leases of others
-	grant   []string // claims on mine: the lease goes to its claimant
-	decline []string // claims on mine that would make the distribution worse
+	version int64               // of the members that it was made for
+	shares  map[string][]string // shards by worker, sorted
+	workers map[string]string   // by shard
+	read    time.Time           // when this worker had it
 }
 
-// decide computes the plan. n leases over w workers make a fair share of n/w: floor is that rounded down, ceil rounded
-// up. A worker acquires free leases up to ceil. Below floor it claims leases of workers that have more than floor. At
-// floor it claims only from a worker that has two more than itself. An owner grants claims as long as it keeps floor.
-// So each hand-over brings two loads closer, and a balanced table is at rest.
-//
-// To read all shards matters more than fair shares. A lease may stay free because a worker that counts stops, or does
-// not acquire its share. Such a lease is passed over; each worker acquires one of them a look, beyond its share.
-func (v view) decide() plan {
-	floor := len(v.leases) / len(v.workers)
-	ceil := (len(v.leases) + len(v.workers) - 1) / len(v.workers)
-	load := v.loads()
-	released, free, passedOver := v.acquirable()
-	room := max(0, min(ceil-load[v.me], len(free)))
-	p := plan{acquire: append(released, free[:room]...)}
-	if room == 0 && len(passedOver) > 0 {
-		p.acquire = append(p.acquire, passedOver[0])
+func newPlan(version int64, workers map[string]string, now time.Time) plan {
+	p := plan{version: version, workers: workers, shares: map[string][]string{}, read: now}
+	for _, shard := range slices.Sorted(maps.Keys(workers)) {
+		p.shares[workers[shard]] = append(p.shares[workers[shard]], shard)
 	}
-	if room == len(free) { // claim only when there is nothing left to acquire
-		p.claim = v.claims(load[v.me]+room, floor, load)
-	}
-	p.grant, p.decline = v.answers(floor)
 	return p
 }
 
-// loads counts what each worker will have once all claims are granted.
-func (v view) loads() map[string]int {
-	load := make(map[string]int, len(v.workers))
-	for _, l := range v.leases {
-		if l.claim != "" {
-			load[l.claim]++
-		} else if l.owner != "" {
-			load[l.owner]++
-		}
-	}
-	return load
-}
-
-// acquirable returns the leases that were released for me, and those that are free for all, and of these the ones that
-// were passed over. The order is my own, so that workers that start together do not all try the same lease first.
-func (v view) acquirable() (released, free, passedOver []string) {
-	for _, l := range v.leases {
-		switch {
-		case l.owner == "" && l.claim == v.me:
-			released = append(released, l.shardID)
-		case l.owner == "" && l.claim == "":
-			free = append(free, l.shardID)
-			if l.passedOver {
-				passedOver = append(passedOver, l.shardID)
-			}
-		}
-	}
-	mine := func(a, b string) int { return cmp.Compare(rank(v.me, a), rank(v.me, b)) }
-	slices.SortFunc(free, mine)
-	slices.SortFunc(passedOver, mine)
-	return released, free, passedOver
-}
-
-// claims picks the leases to claim, those of the most loaded workers first. mine is how many I have without them.
-func (v view) claims(mine, floor int, load map[string]int) (picked []string) {
-	candidates := slices.DeleteFunc(slices.Clone(v.leases), func(l leaseView) bool {
-		return l.owner == "" || l.owner == v.me || l.claim != ""
-	})
-	slices.SortFunc(candidates, func(a, b leaseView) int { return cmp.Compare(rank(v.me, a.shardID), rank(v.me, b.shardID)) })
-	for {
-		var best *leaseView
-		for i := range candidates {
-			if c := &candidates[i]; c.claim == "" && (best == nil || load[c.owner] > load[best.owner]) {
-				best = c
-			}
-		}
-		if best == nil || !worthMoving(load[best.owner], mine, floor) {
-			return picked
-		}
-		best.claim = v.me
-		load[best.owner]--
-		mine++
-		picked = append(picked, best.shardID)
-	}
-}
-
-// worthMoving reports whether a lease should move from a worker with load from to one with load to.
-func worthMoving(from, to, floor int) bool {
-	if to < floor {
-		return from > floor
-	}
-	return to == floor && from >= floor+2
-}
-
-// answers decides about the claims on my leases.
-func (v view) answers(floor int) (grant, decline []string) {
-	mine := 0
-	for _, l := range v.leases {
-		if l.owner == v.me && !l.draining {
-			mine++
-		}
-	}
-	for _, l := range v.leases {
-		if l.owner != v.me || l.draining || l.claim == "" || l.claim == v.me {
+// next is the plan for other members or other shards. Everybody keeps what it has, up to its fair share, and the rest goes to
+// those who have room. So shares differ by one at most, and no more shards move than must.
+//
+// Closed shards, those with a listed child, count in no share. They stay where they are as long as their worker does. A
+// child goes to the reader of a parent if that has room. Shards that this listing lacks stay as they are if it may be older
+// than the plan, and are dropped if it is newer.
+func (p plan) next(members []string, l listing) map[string]string {
+	next := make(map[string]string, len(l.shards))
+	var open []string
+	for i, s := range l.shards {
+		if !l.closed[s.ID] {
+			open = append(open, s.ID)
 			continue
 		}
-		if mine > floor {
-			mine--
-			grant = append(grant, l.shardID)
-		} else {
-			decline = append(decline, l.shardID)
+		next[s.ID] = p.workers[s.ID]
+		if !slices.Contains(members, next[s.ID]) {
+			next[s.ID] = members[i%len(members)]
 		}
 	}
-	return grant, decline
+	for id := range p.workers {
+		if !l.has(id) && !l.began.After(p.read) {
+			open = append(open, id)
+		}
+	}
+	slices.Sort(open)
+	p.share(next, members, open, l)
+	return next
 }
 
-// rank orders shards differently for every worker.
-func rank(worker, shardID string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(worker))
-	h.Write([]byte(shardID))
-	sum := h.Sum64()
-	sum ^= sum >> 33 // the last bytes alone change only the low bits
-	return sum * 0xff51afd7ed558ccd
+// share divides the open shards.
+func (p plan) share(next map[string]string, members, open []string, l listing) {
+	room := p.room(members, open)
+	give := func(shard, worker string) bool {
+		if room[worker] == 0 {
+			return false
+		}
+		room[worker]--
+		next[shard] = worker
+		return true
+	}
+	var rest []string
+	for _, id := range open {
+		if !give(id, p.workers[id]) {
+			rest = append(rest, id)
+		}
+	}
+	m := 0
+	for _, id := range rest {
+		if slices.ContainsFunc(l.parents[id], func(parent string) bool { return give(id, p.workers[parent]) }) {
+			continue
+		}
+		for !give(id, members[m]) {
+			m++
+		}
+	}
+}
+
+// room returns each member's share: the number of shards by that of members, rounded down, and one more for those who
+// have more now.
+func (p plan) room(members, open []string) map[string]int {
+	has := make(map[string]int, len(members))
+	for _, id := range open {
+		has[p.workers[id]]++
+	}
+	order := slices.Clone(members)
+	slices.SortStableFunc(order, func(a, b string) int { return cmp.Compare(has[b], has[a]) })
+	room := make(map[string]int, len(members))
+	for i, id := range order {
+		room[id] = len(open) / len(members)
+		if i < len(open)%len(members) {
+			room[id]++
+		}
+	}
+	return room
+}
+
+// covers reports whether the plan has all listed shards.
+func (p plan) covers(l listing) bool {
+	return !slices.ContainsFunc(l.shards, func(s Shard) bool { return p.workers[s.ID] == "" })
+}
+
+// movers returns how many workers have shards in this plan that they had not in the former one.
+func (p plan) movers(former plan) (n int) {
+	for worker, shards := range p.shares {
+		if slices.ContainsFunc(shards, func(shard string) bool { return former.workers[shard] != worker }) {
+			n++
+		}
+	}
+	return n
+}
+
+// pack returns the shares as they stand in the table: 10,000 shards of 500 workers take some 30 KB.
+func (p plan) pack() []byte {
+	var packed bytes.Buffer
+	w, _ := flate.NewWriter(&packed, flate.BestCompression) // fails for an unknown level only
+	_ = json.NewEncoder(w).Encode(p.shares)                 // into memory
+	_ = w.Close()
+	return packed.Bytes()
+}
+
+// unpackPlan is the reverse of pack.
+func unpackPlan(version int64, packed []byte, now time.Time) (plan, error) {
+	p := plan{version: version, workers: map[string]string{}, read: now}
+	err := json.NewDecoder(flate.NewReader(bytes.NewReader(packed))).Decode(&p.shares)
+	if err != nil {
+		return plan{version: version, read: now}, fmt.Errorf("read plan: %w", err)
+	}
+	for worker, shards := range p.shares {
+		for _, shard := range shards {
+			p.workers[shard] = worker
+		}
+	}
+	return p, nil
 }

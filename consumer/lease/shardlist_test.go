@@ -10,29 +10,34 @@ import (
 
 // shards is a fixed list of shards.
 type shards struct {
-	mu   sync.Mutex
-	list []lease.Shard
-	next []lease.Shard // what the next listing would say; nil: the same
+	mu     sync.Mutex
+	list   []lease.Shard
+	at     time.Time
+	frozen bool          // cannot be listed again
+	next   []lease.Shard // what the next listing would say; nil: the same
 }
 
 func (s *shards) Refresh() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.next != nil {
-		s.list, s.next = s.next, nil
+		s.list, s.at, s.next = s.next, time.Now(), nil
 	}
 }
 
 func (s *shards) List() ([]lease.Shard, time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list, time.Now()
+	if !s.frozen && time.Since(s.at) > 30*time.Second {
+		s.at = time.Now()
+	}
+	return s.list, s.at
 }
 
 func (s *shards) set(list []lease.Shard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.list = list
+	s.list, s.at = list, time.Now()
 }
 
 func shardID(i int) string { return fmt.Sprintf("shardId-%012d", i) }

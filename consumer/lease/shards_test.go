@@ -21,7 +21,7 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 			c.shards.list = append(c.shards.list, lease.Shard{ID: "child", Parents: parents})
 			w := c.start("a")
 			time.Sleep(5 * time.Second)
-			held := w.manager.Held()
+			held := w.leases.Held()
 			slices.SortFunc(held, func(a, b *lease.Lease) int { return strings.Compare(a.ShardID(), b.ShardID()) })
 			for i, l := range held {
 				if c.table.get("child").Owner != "" {
@@ -33,7 +33,7 @@ func TestChildOfAMergeWaitsForBothParents(t *testing.T) {
 				_ = l.Release(t.Context())
 				time.Sleep(5 * time.Second)
 			}
-			if row := c.table.get("child"); row.Owner != "a" || row.ParentShardID != parents[0] {
+			if row := c.table.get("child"); row.Owner != w.id() || row.ParentShardID != parents[0] {
 				t.Errorf("both parents finished, child's row %+v", row)
 			}
 			c.finish()
@@ -49,13 +49,13 @@ func TestEndOfAShardMakesEveryWorkerListTheStream(t *testing.T) {
 		w := c.start("a")
 		c.wantBalanced(5 * time.Second)
 		c.shards.next = append(someShards(1), lease.Shard{ID: "child", Parents: []string{shardID(0)}})
-		l := w.manager.Held()[0]
+		l := w.leases.Held()[0]
 		if err := l.Finish(t.Context(), ""); err != nil {
 			t.Error(err)
 		}
 		_ = l.Release(t.Context())
 		time.Sleep(5 * time.Second)
-		if owner := c.table.get("child").Owner; owner != "a" {
+		if owner := c.table.get("child").Owner; owner != w.id() {
 			t.Errorf("the child's owner is %q", owner)
 		}
 		c.finish()
@@ -79,7 +79,7 @@ func TestRowOfALiveShardIsNeverDeleted(t *testing.T) {
 		c := newCluster(t, 2)
 		w := c.start("a")
 		c.wantBalanced(5 * time.Second)
-		for _, l := range w.manager.Held() {
+		for _, l := range w.leases.Held() {
 			_ = l.Finish(t.Context(), "")
 			_ = l.Release(t.Context())
 		}
@@ -102,11 +102,11 @@ func TestRowsOfShardsThatAreGoneAreCleanedUp(t *testing.T) {
 		c := newCluster(t, 1)
 		c.table.set(lease.Row{ShardID: "finished", Counter: 5, Checkpoint: lease.ShardEnd})
 		c.table.set(lease.Row{ShardID: "unfinished", Counter: 5, Checkpoint: "17", Owner: "dead"})
-		c.table.set(lease.Row{ShardID: "_worker/dead", Counter: 5})
+		c.table.edit("_worker/dead", lease.Item{"ShardID": "_worker/dead", "Heartbeat": int64(5)})
 		w := c.start("a")
-		time.Sleep(2 * time.Minute)
+		time.Sleep(5 * time.Minute) // two looks at the whole table
 		for _, gone := range []string{"finished", "unfinished", "_worker/dead"} {
-			if row := c.table.get(gone); row.Exists() {
+			if row := c.table.item(gone); row != nil {
 				t.Errorf("still there: %+v", row)
 			}
 		}
@@ -146,15 +146,15 @@ func TestTableOfTheStockLibraryIsTakenOver(t *testing.T) {
 		}
 		dead.Store(true)
 		time.Sleep(20 * time.Second)
-		if row := c.table.get(shardID(0)); row.Owner != "a" || row.Checkpoint != "100" || row.Counter == 0 {
+		if row := c.table.get(shardID(0)); row.Owner != w.id() || row.Checkpoint != "100" || row.Counter == 0 {
 			t.Errorf("stock worker stopped, its row %+v", row)
 		}
 		c.finish()
 	})
 }
 
-// Seen to fail when the manager only repeats its reads, and when it acquires a lease whose row was deleted while the
-// owner still relies on it.
+// Seen to fail when the worker only repeats its reads, and when it goes on under an id without a row: then it loses all leases
+// again at its next heartbeat.
 func TestDeletedTableIsMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
@@ -162,11 +162,10 @@ func TestDeletedTableIsMadeAgain(t *testing.T) {
 		c.start("b")
 		c.wantBalanced(10 * time.Second)
 		time.Sleep(10 * time.Second)
-		c.table.mu.Lock()
-		c.table.exists, c.table.rows, c.table.counters = false, map[string]lease.Row{}, map[string]int64{}
-		c.table.mu.Unlock()
-		time.Sleep(7 * time.Second)
-		t.Logf("balanced again %v later", 7*time.Second+c.wantBalanced(30*time.Second))
+		c.excuse(c.lease.Duration / 2) // the next heartbeat of everybody
+		c.table.replace(nil)
+		time.Sleep(c.lease.Duration / 5) // the next look of everybody
+		t.Logf("balanced again %v later", c.lease.Duration/5+c.wantBalanced(5*time.Second))
 		if row := c.table.get(shardID(0)); row.Owner == "" || !c.balanced() {
 			t.Errorf("first shard's row %+v", row)
 		}
@@ -174,19 +173,8 @@ func TestDeletedTableIsMadeAgain(t *testing.T) {
 	})
 }
 
-// b claims and dies before it acquires. Seen to fail when a claim is honoured for ever.
-func TestClaimOfADeadWorkerGoesStale(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, 2)
-		c.table.set(lease.Row{ShardID: shardID(0), Counter: 7, Checkpoint: "1", Claim: "b"}) // released for b
-		c.start("a")
-		t.Logf("acquired after %v", c.wantBalanced(c.lease.Duration+5*time.Second))
-		c.finish()
-	})
-}
-
-// What a worker costs at rest: 2 writes a lease and lease duration, 5 scans a lease duration. Seen to fail when the table is
-// looked at every sync interval, and with renewals five times as often.
+// What a worker costs at rest: 2 heartbeats and 5 looks a lease duration, however many leases it holds. Seen to fail when the
+// table is looked at every sync interval, and with heartbeats five times as often.
 func TestRequestsAtRest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 4)
@@ -198,8 +186,8 @@ func TestRequestsAtRest(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		perMinute := float64(c.table.total()-before) / 10 / 2
 		t.Logf("%.1f requests a minute and worker that holds 2 of 4 shards, at a lease duration of %v", perMinute, c.lease.Duration)
-		if perMinute > 60 {
-			t.Errorf("more than 60")
+		if perMinute > 43 {
+			t.Errorf("more than 43")
 		}
 		c.finish()
 	})

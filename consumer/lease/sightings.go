@@ -1,121 +1,110 @@
 package lease
 
-import (
-	"cmp"
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
-// sightings is what one worker has seen of the table, and when. Rows are dated on the worker's own monotonic clock:
-// expiry goes by these dates and by nothing else. Not safe for concurrent use.
+// sightings is when one worker first saw rows as they are, on its own monotonic clock. Expiry goes by these dates and by
+// nothing else. A row that is not there has a date, too. Not safe for concurrent use.
 type sightings struct {
-	cfg       Config
-	rows      map[string]sighting  // as of the last look, and own writes since
-	freeSince map[string]time.Time // leases that were free in the last view
+	workers map[string]sighting[workerRow] // by id
+	shards  map[string]sighting[Row]
 }
 
 // sighting is a row in the version in which it was last seen.
-type sighting struct {
-	row     Row
-	since   time.Time // when this worker first saw this version
-	deleted bool      // the row is gone from the table; since is when that was first seen
+type sighting[R any] struct {
+	row   R
+	there bool
+	since time.Time // when this version was first seen; zero: never
 }
 
-// holding is which leases this worker holds; the value is whether the lease is draining.
-type holding map[string]bool
-
-func (h holding) has(shardID string) bool {
-	_, held := h[shardID]
-	return held
+func newSightings() *sightings {
+	return &sightings{workers: map[string]sighting[workerRow]{}, shards: map[string]sighting[Row]{}}
 }
 
-func newSightings(cfg Config) *sightings { return &sightings{cfg: cfg, rows: map[string]sighting{}} }
-
-// row returns the row as last seen; only the name is set if there was none.
-func (s *sightings) row(key string) Row {
-	row := s.rows[key].row
-	row.ShardID = key
-	return row
-}
-
-// finished reports whether the shard was seen to be read to its end.
-func (s *sightings) finished(shardID string) bool { return s.rows[shardID].row.Finished() }
-
-// expired reports whether nobody has written the row for its owner's lease duration: the owner is not respected any more.
-func (s *sightings) expired(key string, now time.Time) bool {
-	o := s.rows[key]
-	return now.Sub(o.since) >= o.row.lifetime(s.cfg.Duration)
-}
-
-// lifetime is how long the row's worker is respected after its last write: as long as that worker relies on it. A worker
-// that does not say, of a former version or of the stock library, is respected for as long as it would respect us.
-func (r Row) lifetime(ours time.Duration) time.Duration {
-	if d, err := time.ParseDuration(r.Duration); err == nil && d > 0 {
-		return d
+// worker takes in a worker's row. now is after the read, and a worker counts from before its write: so it always stops
+// trusting its leases before anybody fences it.
+func (s *sightings) worker(id string, i Item, now time.Time) {
+	row, there := decodeWorker(workerPrefix+id, i)
+	seen := s.workers[id]
+	same := !seen.since.IsZero() && seen.there == there && seen.row.Heartbeat == row.Heartbeat && seen.row.fenced == row.fenced
+	if !same {
+		seen.since = now
 	}
-	return ours
+	seen.row, seen.there = row, there
+	s.workers[id] = seen
 }
 
-// wrote notes a row that this worker has just written.
-func (s *sightings) wrote(row Row) { s.rows[row.ShardID] = sighting{row: row, since: time.Now()} }
-
-// newlyFinished reports whether some worker has read a shard to its end since the last look.
-func (s *sightings) newlyFinished(rows []Row) bool {
-	return len(s.rows) > 0 && slices.ContainsFunc(rows, func(row Row) bool {
-		return row.Finished() && !s.finished(row.ShardID)
-	})
-}
-
-// claimedBy returns the rows on which a worker has a claim.
-func (s *sightings) claimedBy(worker string) (rows []Row) {
-	for _, o := range s.rows {
-		if o.row.Claim == worker {
-			rows = append(rows, o.row)
-		}
+// shard takes in a shard's row.
+func (s *sightings) shard(row Row, now time.Time) {
+	seen := s.shards[row.ShardID]
+	if seen.since.IsZero() || seen.row.version() != row.version() {
+		seen.since = now
 	}
-	return rows
+	seen.row, seen.there = row, row.Exists()
+	s.shards[row.ShardID] = seen
 }
 
-// observe takes in what a look at the table has read. now is after the read and an owner counts from before its write,
-// so the owner always stops before anybody else acquires the lease.
-func (s *sightings) observe(rows []Row, held holding, now time.Time) {
-	before := s.rows
-	s.rows = make(map[string]sighting, len(rows))
-	for _, row := range rows {
-		o, known := before[row.ShardID]
-		switch {
-		case known && o.row.Counter > row.Counter && held.has(row.ShardID):
-			// our own acquisition is younger than this read
-		case known && o.row.version() == row.version():
-			o.row = row // the claim may be new
-			o.deleted = false
-		default:
-			o = sighting{row: row, since: now}
-		}
-		s.rows[row.ShardID] = o
-	}
-	for key, o := range before {
-		if _, found := s.rows[key]; !found {
-			s.observeAbsent(key, o, held.has(key), now)
-		}
-	}
-}
-
-// observeAbsent decides what a row counts for that is not in the table. If the table was deleted, the owner may not
-// know it yet, and may be another than at our last look: nobody acquires the lease for a lease duration.
-func (s *sightings) observeAbsent(key string, o sighting, held bool, now time.Time) {
+// news reports whether an answer that need not be consistent can be taken as it is: it is there, and not older than what was
+// seen.
+func (s *sightings) news(key string, i Item) bool {
+	row, worker := decodeWorker(key, i)
 	switch {
-	case held: // acquired after the read
-		s.rows[key] = o
-	case strings.HasPrefix(key, workerPrefix): // that worker has a lease by now, or is gone
-	default:
-		if !o.deleted {
-			o.deleted, o.since = true, now
-			o.row.Owner = cmp.Or(o.row.Owner, "unknown")
+	case len(i) == 0:
+		return false
+	case worker:
+		return row.Heartbeat >= s.workers[row.ID].row.Heartbeat
+	case isShard(key):
+		return i.number(attrCounter) >= s.shards[key].row.Counter
+	}
+	return true
+}
+
+// overdue reports whether a worker should be fenced: its heartbeat has stood for long enough.
+func (s *sightings) overdue(id string, now time.Time) bool {
+	seen := s.workers[id]
+	return seen.there && !seen.row.fenced && now.Sub(seen.since) >= fenceAfter(seen.row.Duration)
+}
+
+// fresh reports whether a worker seems to be alive, as far as is known.
+func (s *sightings) fresh(id string, now time.Time) bool {
+	seen := s.workers[id]
+	return seen.since.IsZero() || seen.there && !seen.row.fenced && now.Sub(seen.since) < overdueAfter(seen.row.Duration)
+}
+
+// dead reports whether a worker can hold no lease and is no member: it is fenced, or it has had no row for ours, the lease
+// duration of the worker that looks.
+func (s *sightings) dead(id string, ours time.Duration, now time.Time) bool {
+	seen := s.workers[id]
+	return seen.row.fenced || !seen.since.IsZero() && !seen.there && now.Sub(seen.since) >= ours
+}
+
+// free reports whether the lease of a shard can be acquired under the id me, as far as is known: nobody has it, or its owner is
+// fenced. An owner without a row is a stock worker, or one whose row somebody has deleted. It is respected as long as its
+// shard's row changes, and for its lease duration from then on.
+func (s *sightings) free(shardID, me string, ours time.Duration, now time.Time) bool {
+	seen := s.shards[shardID]
+	owner := s.workers[seen.row.Owner]
+	switch {
+	case seen.since.IsZero():
+		return false
+	case seen.row.Owner == "" || seen.row.Owner == me || owner.row.fenced:
+		return true
+	case owner.since.IsZero() || owner.there:
+		return false
+	}
+	standing := min(now.Sub(seen.since), now.Sub(owner.since))
+	return standing >= seen.row.lifetime(ours)
+}
+
+// forget drops all rows but those that are still asked for: a date must not outlive the watch over its row.
+func (s *sightings) forget(keep map[string]bool) {
+	for id := range s.workers {
+		if !keep[workerPrefix+id] {
+			delete(s.workers, id)
 		}
-		if now.Sub(o.since) < o.row.lifetime(s.cfg.Duration) {
-			s.rows[key] = o
+	}
+	for id := range s.shards {
+		if !keep[id] {
+			delete(s.shards, id)
 		}
 	}
 }

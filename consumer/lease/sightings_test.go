@@ -1,21 +1,13 @@
-package lease // inside the package: the small types of the manager are not exported
+package lease // inside the package: the small types are not exported
 
 import (
 	"testing"
 	"time"
 )
 
-var (
-	testConfig = Config{WorkerID: "me", Duration: 10 * time.Second, SyncInterval: time.Second}
-	testStart  = time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
-)
-
-// at is a time so many seconds into the test.
-func at(seconds int) time.Time { return testStart.Add(time.Duration(seconds) * time.Second) }
-
-// Seen to fail when a row is dated at every look, when only its counter is compared, and when the claim is not taken in.
+// Seen to fail when a row is dated at every look, and when only its counter is compared.
 func TestRowIsDatedWhenItsVersionIsFirstSeen(t *testing.T) {
-	s := newSightings(testConfig)
+	s := newSightings()
 	for _, look := range []struct {
 		second int
 		row    Row
@@ -25,98 +17,91 @@ func TestRowIsDatedWhenItsVersionIsFirstSeen(t *testing.T) {
 		{2, Row{Owner: "a", Timeout: "soon"}, 0},
 		{4, Row{Owner: "a", Timeout: "later"}, 4},
 		{6, Row{Owner: "a", Counter: 1}, 6},
-		{8, Row{Owner: "a", Counter: 1, Claim: "b"}, 6},
-		{10, Row{Owner: "a", Counter: 2, Claim: "b"}, 10},
+		{8, Row{Owner: "a", Counter: 1, Timeout: "x"}, 6},
+		{10, Row{Owner: "a", Counter: 2}, 10},
+		{12, Row{}, 12}, // deleted
 	} {
 		look.row.ShardID = "s"
-		s.observe([]Row{look.row}, nil, at(look.second))
-		if o := s.rows["s"]; o.row != look.row || !o.since.Equal(at(look.since)) {
+		s.shard(look.row, at(look.second))
+		if o := s.shards["s"]; o.row != look.row || !o.since.Equal(at(look.since)) {
 			t.Errorf("after %d s: %+v, want it dated %d s", look.second, o, look.since)
 		}
 	}
-	for second, want := range map[int]bool{19: false, 20: true} {
-		if s.expired("s", at(second)) != want {
-			t.Errorf("expired at %d s: %v", second, !want)
-		}
-	}
 }
 
-// Seen to fail when the read replaces what is known, and when it does so for a lease that is not held.
-func TestOwnAcquisitionIsYoungerThanTheReadUnderWay(t *testing.T) {
-	for _, held := range []holding{{"s": false}, {}} {
-		s := newSightings(testConfig)
-		s.wrote(Row{ShardID: "s", Owner: "me", Counter: 8})
-		s.wrote(Row{ShardID: "new", Owner: "me", Counter: 1})
-		held["new"] = false // acquired after the read, too: the read has no row
-		s.observe([]Row{{ShardID: "s", Owner: "a", Counter: 7}}, held, at(0))
-		want := Row{ShardID: "s", Owner: "a", Counter: 7}
-		if held.has("s") {
-			want = Row{ShardID: "s", Owner: "me", Counter: 8}
+// A worker of 10 s: fenced after 9 s without a heartbeat, late after 6 s, and no member any more 10 s after it was seen without a row.
+func TestWorkerIsJudgedByItsOwnClock(t *testing.T) {
+	s := newSightings()
+	row := Item{attrBeat: int64(7), attrDuration: "10s"}
+	s.worker("w", row, at(0))
+	for second, want := range map[int][2]bool{0: {true, false}, 5: {true, false}, 6: {false, false}, 8: {false, false}, 9: {false, true}} {
+		s.worker("w", row, at(second))
+		if fresh, overdue := s.fresh("w", at(second)), s.overdue("w", at(second)); fresh != want[0] || overdue != want[1] {
+			t.Errorf("after %d s: fresh %v, overdue %v", second, fresh, overdue)
 		}
-		if s.row("s") != want || s.row("new").Counter != 1 || s.rows["new"].deleted {
-			t.Errorf("held %v: %+v", held, s.rows)
+		if s.workers["w"].since != at(0) {
+			t.Fatal("dated again")
 		}
 	}
-}
-
-// Seen to fail when a deleted row is dropped at once, never, or dated at every look, and when its lease counts as free.
-func TestDeletedRowIsRespectedForTheLeaseDuration(t *testing.T) {
-	s := newSightings(testConfig)
-	s.observe([]Row{{ShardID: "s", Counter: 5}, {ShardID: workerPrefix + "b", Counter: 5}}, nil, at(0))
-	for second := 5; second <= 20; second += 5 {
-		s.observe(nil, nil, at(second))
-		v := s.view([]Shard{{ID: "s"}}, nil, at(second))
-		if free := v.leases[0].owner == ""; free != (second >= 15) {
-			t.Errorf("%d s, the row is missing since 5 s: %+v", second, v)
-		}
-		if _, known := s.rows["s"]; known != (second < 15) {
-			t.Errorf("%d s, the row is missing since 5 s: known %v", second, known)
-		}
-		if _, known := s.rows[workerPrefix+"b"]; known {
-			t.Error("the row of a worker is respected without being there")
-		}
+	s.worker("w", nil, at(20))
+	if s.dead("w", 10*time.Second, at(29)) || !s.dead("w", 10*time.Second, at(30)) || s.fresh("w", at(20)) || s.overdue("w", at(60)) {
+		t.Error("a worker without a row")
 	}
-}
-
-// Seen to fail when each look begins anew, and when it is passed over at its first.
-func TestFreeLeaseIsPassedOverAfterTwoRestIntervals(t *testing.T) {
-	s := newSightings(testConfig) // at rest a look every 2 s
-	for second := range 8 {
-		v := s.view([]Shard{{ID: "s"}}, nil, at(second))
-		if v.leases[0].passedOver != (second > 4) {
-			t.Errorf("after %d s: %+v", second, v.leases)
-		}
-	}
-	held := s.view([]Shard{{ID: "s"}}, holding{"s": true}, at(8)).leases[0]
-	if held.passedOver || !held.draining || held.owner != "me" {
-		t.Errorf("held: %+v", held)
-	}
-	if s.view([]Shard{{ID: "s"}}, nil, at(9)).leases[0].passedOver {
-		t.Error("passed over as soon as it is free again")
+	s.worker("w", Item{attrBeat: int64(8), attrDuration: "10s", attrFenced: int64(1)}, at(40))
+	if !s.dead("w", time.Hour, at(40)) || s.overdue("w", at(60)) {
+		t.Error("a worker that is fenced")
 	}
 }
 
 // Seen to fail, line by line, without the condition that makes the difference to the line before.
-func TestLeaseAsAWorkerSeesIt(t *testing.T) {
+func TestWhenALeaseIsFree(t *testing.T) {
+	live, fenced := Item{attrBeat: int64(1), attrDuration: "10s"}, Item{attrBeat: int64(1), attrFenced: int64(1)}
 	for name, c := range map[string]struct {
-		row  Row
-		age  int // seconds
-		want leaseView
+		row    Row
+		owner  Item
+		age    int // seconds
+		want   bool
+		unseen bool
 	}{
-		"owned":                           {Row{Owner: "a"}, 9, leaseView{owner: "a"}},
-		"expired":                         {Row{Owner: "a"}, 10, leaseView{}},
-		"lost answer of an acquisition":   {Row{Owner: "me"}, 0, leaseView{}},
-		"claimed":                         {Row{Owner: "a", Claim: "live"}, 0, leaseView{owner: "a", claim: "live"}},
-		"claimed by a dead worker":        {Row{Owner: "a", Claim: "dead"}, 0, leaseView{owner: "a"}},
-		"released for its claimant":       {Row{Claim: "live"}, 9, leaseView{claim: "live"}},
-		"released, and the claimant slow": {Row{Claim: "live"}, 10, leaseView{}},
+		"not read":                      {want: false, unseen: true},
+		"no row":                        {want: true},
+		"released":                      {row: Row{Counter: 3}, want: true},
+		"ours, and not held":            {row: Row{Counter: 3, Owner: "me"}, want: true},
+		"owned":                         {row: Row{Counter: 3, Owner: "a"}, owner: live, age: 60, want: false},
+		"owner fenced":                  {row: Row{Counter: 3, Owner: "a"}, owner: fenced, want: true},
+		"owner without a row":           {row: Row{Counter: 3, Owner: "a"}, age: 9, want: false},
+		"for long":                      {row: Row{Counter: 3, Owner: "a"}, age: 10, want: true},
+		"for long, with a duration":     {row: Row{Counter: 3, Owner: "a", Duration: "20s"}, age: 19, want: false},
+		"for longer than that duration": {row: Row{Counter: 3, Owner: "a", Duration: "20s"}, age: 20, want: true},
 	} {
-		s := newSightings(testConfig)
-		c.row.ShardID, c.row.Counter, c.want.shardID = "s", 5, "s"
-		s.observe([]Row{c.row}, nil, at(0))
-		s.observe([]Row{c.row, {ShardID: workerPrefix + "live", Counter: 1}}, nil, at(c.age))
-		if got := s.view([]Shard{{ID: "s"}}, nil, at(c.age)).leases[0]; got != c.want {
-			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		s := newSightings()
+		if !c.unseen {
+			c.row.ShardID = "s"
+			s.shard(c.row, at(0))
+		}
+		s.worker("a", c.owner, at(0))
+		if got := s.free("s", "me", 10*time.Second, at(c.age)); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// Seen to fail when an older answer is taken for what is there.
+func TestOlderAnswersAreNoNews(t *testing.T) {
+	s := newSightings()
+	s.shard(Row{ShardID: "s", Counter: 7}, at(0))
+	s.worker("w", Item{attrBeat: int64(7)}, at(0))
+	for _, c := range []struct {
+		key  string
+		item Item
+		want bool
+	}{
+		{"s", Item{attrCounter: int64(6)}, false}, {"s", Item{attrCounter: int64(7)}, true}, {"s", nil, false},
+		{workerPrefix + "w", Item{attrBeat: int64(6)}, false}, {workerPrefix + "w", Item{attrBeat: int64(8)}, true},
+		{workerPrefix + "w", nil, false}, {membersKey, nil, false}, {membersKey, Item{attrVersion: int64(1)}, true},
+	} {
+		if got := s.news(c.key, c.item); got != c.want {
+			t.Errorf("%s %v: %v", c.key, c.item, got)
 		}
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,9 +17,9 @@ import (
 	"example.com/callevents/shared/testenv"
 )
 
-// The contract of lease.Table, for the table in memory that the simulations use and for DynamoDB. Seen to fail
-// without any one of the conditions (counter, owner, absence, claim), when Create does not wait for ACTIVE, and when Rows
-// makes one call.
+// The contract of lease.Table, for the table in memory that the simulations use and for DynamoDB. Seen to fail without any one
+// kind of condition, when an empty attribute is not as good as an absent one, when Create does not wait for ACTIVE, and
+// when Get or Scan makes one call.
 func TestTableContract(t *testing.T) {
 	tables := map[string]func(t *testing.T) lease.Table{
 		"memory":   func(*testing.T) lease.Table { return newMemory() },
@@ -29,8 +32,8 @@ func TestTableContract(t *testing.T) {
 			if err := errors.Join(table.Create(ctx), table.Create(ctx)); err != nil {
 				t.Fatalf("creating twice must be harmless: %v", err)
 			}
-			testWrites(t, ctx, table)
-			testClaims(t, ctx, table)
+			testConditions(t, table)
+			testChanges(t, table)
 			testManyRows(t, ctx, table)
 		})
 	}
@@ -41,92 +44,111 @@ func newDynamoDB(t testing.TB, name string) *lease.DynamoDB {
 		InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"bucket/prefix/"}})
 }
 
-func testWrites(t *testing.T, ctx context.Context, table lease.Table) {
-	absent, err := table.Row(ctx, "s1")
-	if err != nil || absent.Exists() || absent.ShardID != "s1" {
-		t.Fatalf("absent row: %+v, %v", absent, err)
+// testConditions tries every condition against a row that has a text, a number and a set, and against one that is not there.
+func testConditions(t *testing.T, table lease.Table) {
+	ctx := t.Context()
+	const n, s = int64(7), "a"
+	if _, err := table.Update(ctx, lease.Write{Key: "there", Set: lease.Item{"Text": s, "Number": n}, Add: lease.Item{"Names": []string{"x", "y"}}}); err != nil {
+		t.Fatal(err)
 	}
-	first, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "a", "ParentShardId": "s0", "LeaseTimeout": "soon", "LeaseDuration": "10s"})
-	if err != nil || first.Counter != 1 || first.Owner != "a" || first.ParentShardID != "s0" || first.Duration != "10s" {
-		t.Fatalf("acquire an absent row: %+v, %v", first, err)
+	for _, c := range []struct {
+		condition     lease.Condition
+		there, absent bool
+	}{
+		{lease.Condition{Kind: lease.Present}, true, false},
+		{lease.Condition{Kind: lease.Absent}, false, true},
+		{lease.Condition{Kind: lease.Equals, Name: "Text", Value: s}, true, false},
+		{lease.Condition{Kind: lease.Equals, Name: "Text", Value: "b"}, false, false},
+		{lease.Condition{Kind: lease.Equals, Name: "Text", Value: ""}, false, true},
+		{lease.Condition{Kind: lease.Equals, Name: "None", Value: ""}, true, true},
+		{lease.Condition{Kind: lease.Equals, Name: "Number", Value: n}, true, false},
+		{lease.Condition{Kind: lease.Equals, Name: "Number", Value: n + 1}, false, false},
+		{lease.Condition{Kind: lease.Equals, Name: "Number", Value: int64(0)}, false, true},
+		{lease.Condition{Kind: lease.Equals, Name: "None", Value: int64(0)}, true, true},
+		{lease.Condition{Kind: lease.Contains, Name: "Names", Value: "x"}, true, false},
+		{lease.Condition{Kind: lease.Contains, Name: "Names", Value: "z"}, false, false},
+		{lease.Condition{Kind: lease.Lacks, Name: "Names", Value: "x"}, false, true},
+		{lease.Condition{Kind: lease.Lacks, Name: "Names", Value: "z"}, true, true},
+		{lease.Condition{Kind: lease.Lacks, Name: "None", Value: "z"}, true, true},
+	} {
+		for key, want := range map[string]bool{"there": c.there, "absent": c.absent} {
+			w := lease.Write{Key: key, If: []lease.Condition{c.condition, {Kind: lease.Equals, Name: "None", Value: ""}}, Add: lease.Item{"Writes": int64(1)}}
+			if _, err := table.Update(ctx, w); (err == nil) != want || err != nil && !errors.Is(err, lease.ErrRefused) {
+				t.Errorf("row %s, %+v: %v", key, c.condition, err)
+			}
+			if key == "absent" {
+				if err := table.Delete(ctx, key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if !c.there {
+			if err := table.Delete(ctx, "there", c.condition); !errors.Is(err, lease.ErrRefused) {
+				t.Errorf("delete if %+v: %v", c.condition, err)
+			}
+		}
 	}
-	if _, err := table.Update(ctx, absent, lease.Set{"AssignedTo": "b"}); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("acquire it a second time: %v", err)
-	}
-	second, err := table.Update(ctx, first, lease.Set{"Checkpoint": "17", "CheckpointDay": "2026-01-31"})
-	if err != nil || second.Counter != 2 || second.Checkpoint != "17" || second.CheckpointDay != "2026-01-31" || second.Owner != "a" {
-		t.Errorf("checkpoint: %+v, %v", second, err)
-	}
-	if _, err := table.Update(ctx, first, lease.Set{"Checkpoint": "5"}); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("checkpoint of a writer that is behind: %v", err)
-	}
-	stranger := second
-	stranger.Owner = "b"
-	if _, err := table.Update(ctx, stranger, lease.Set{}); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("write under another owner with the same counter: %v", err)
-	}
-	released, err := table.Update(ctx, second, lease.Set{"AssignedTo": "", "LeaseTimeout": ""})
-	if err != nil || released.Owner != "" || released.Checkpoint != "17" || released.Counter != 3 {
-		t.Errorf("release: %+v, %v", released, err)
-	}
-	if now, err := table.Row(ctx, "s1"); err != nil || now != released {
-		t.Errorf("read after write: %+v, %v; want %+v", now, err, released)
-	}
-	if err := table.Delete(ctx, second); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("delete of an older version: %v", err)
-	}
-	if err := table.Delete(ctx, released); err != nil {
-		t.Errorf("delete: %v", err)
-	}
-	if now, err := table.Row(ctx, "s1"); err != nil || now.Exists() {
-		t.Errorf("deleted row: %+v, %v", now, err)
+	for range 2 {
+		if err := table.Delete(ctx, "there"); err != nil {
+			t.Errorf("delete: %v", err)
+		}
 	}
 }
 
-func testClaims(t *testing.T, ctx context.Context, table lease.Table) {
-	row, err := table.Update(ctx, lease.Row{ShardID: "s2"}, lease.Set{"AssignedTo": "a"})
-	if err != nil {
-		t.Fatal(err)
+// testChanges makes changes one after the other. Each answer, and a read after it, must be the whole row.
+func testChanges(t *testing.T, table lease.Table) {
+	for _, step := range []struct {
+		w    lease.Write
+		want lease.Item
+	}{
+		{lease.Write{Set: lease.Item{"A": "1", "B": []byte{0, 255}, "N": int64(5)}}, lease.Item{"A": "1", "B": []byte{0, 255}, "N": int64(5)}},
+		{lease.Write{Set: lease.Item{"A": "", "N": int64(6)}, Add: lease.Item{"M": int64(3)}}, lease.Item{"B": []byte{0, 255}, "N": int64(6), "M": int64(3)}},
+		{lease.Write{Set: lease.Item{"B": "", "N": ""}, Add: lease.Item{"M": int64(1), "S": []string{"y"}}}, lease.Item{"M": int64(4), "S": []string{"y"}}},
+		{lease.Write{Add: lease.Item{"S": []string{"x", "y"}}}, lease.Item{"M": int64(4), "S": []string{"x", "y"}}},
+		{lease.Write{Drop: lease.Item{"S": []string{"y", "z"}}, Add: lease.Item{"M": int64(1)}}, lease.Item{"M": int64(5), "S": []string{"x"}}},
+		{lease.Write{Drop: lease.Item{"S": []string{"x"}}}, lease.Item{"M": int64(5)}},
+	} {
+		step.w.Key, step.want["ShardID"] = "changing", "changing"
+		got, err := table.Update(t.Context(), step.w)
+		if err != nil || !reflect.DeepEqual(got, step.want) {
+			t.Errorf("%+v: %v, %v; want %v", step.w, got, err, step.want)
+		}
+		for _, consistent := range []bool{true, false} {
+			read, err := table.Get(t.Context(), consistent, "changing", "none")
+			if none, answered := read["none"]; err != nil || !reflect.DeepEqual(read["changing"], step.want) || !answered || len(none) > 0 {
+				t.Errorf("read after %+v: %v, %v", step.w, read, err)
+			}
+		}
 	}
-	if err := table.Claim(ctx, row, "b"); err != nil {
-		t.Fatalf("claim: %v", err)
-	}
-	if err := table.Claim(ctx, row, "c"); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("second claim: %v", err)
-	}
-	renewed, err := table.Update(ctx, row, lease.Set{})
-	if err != nil || renewed.Claim != "b" || renewed.Counter != row.Counter+1 {
-		t.Errorf("a claim must not disturb the owner's renewal, and must be seen by it: %+v, %v", renewed, err)
-	}
-	stale := row
-	stale.Claim = "b"
-	if err := table.Claim(ctx, stale, ""); !errors.Is(err, lease.ErrRefused) {
-		t.Errorf("withdrawing a claim on an older version: %v", err)
-	}
-	if err := table.Claim(ctx, renewed, ""); err != nil {
-		t.Errorf("withdraw: %v", err)
-	}
-	if now, _ := table.Row(ctx, "s2"); now.Claim != "" || now.Counter != renewed.Counter {
-		t.Errorf("after withdrawal: %+v", now)
+	if err := table.Delete(t.Context(), "changing"); err != nil {
+		t.Error(err)
 	}
 }
 
 func testManyRows(t *testing.T, ctx context.Context, table lease.Table) {
 	const n = 120
-	large := strings.Repeat("x", 10_000) // one call of Scan returns at most 1 MB
+	large := strings.Repeat("x", 10_000) // one call of Scan returns at most 1 MB, one of BatchGetItem 100 rows
+	want := map[string]bool{}
 	for i := range n {
-		_, err := table.Update(ctx, lease.Row{ShardID: fmt.Sprint("many-", i)}, lease.Set{"AssignedTo": "a", "ParentShardId": large})
-		if err != nil && !errors.Is(err, lease.ErrRefused) { // on a busy machine the SDK may have sent it again
+		key := fmt.Sprint("many-", i)
+		want[key] = true
+		if _, err := table.Update(ctx, lease.Write{Key: key, Set: lease.Item{"Text": large}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	rows, err := table.Rows(ctx)
+	items, err := table.Scan(ctx)
 	found := map[string]bool{}
-	for _, r := range rows {
-		found[r.ShardID] = true
+	for _, i := range items {
+		if key := i["ShardID"].(string); !strings.HasPrefix(key, "_") {
+			found[key] = true
+		}
 	}
-	if err != nil || len(rows) != len(found) || len(found) != n+1 { // and s2
-		t.Errorf("%d rows, %d of them different, %v; want %d", len(rows), len(found), err, n+1)
+	if err != nil || !maps.Equal(found, want) {
+		t.Errorf("scan: %d rows, %v; want %d", len(found), err, n)
+	}
+	got, err := table.Get(ctx, true, slices.Sorted(maps.Keys(want))...)
+	if err != nil || len(got) != n || got["many-7"]["Text"] != large {
+		t.Errorf("get: %d rows, %v; want %d", len(got), err, n)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 func (t *DynamoDB) Tries() []startup.Step {
 	return []startup.Step{
 		{Name: "dynamodb:Scan", Try: t.tryScan},
+		{Name: "dynamodb:BatchGetItem", Try: t.tryGet},
 		{Name: "dynamodb:DeleteItem", Try: t.tryDelete},
 		{Name: "dynamodb:UpdateItem", Try: t.tryUpdate},
 	}
@@ -24,6 +25,11 @@ func (t *DynamoDB) Tries() []startup.Step {
 func (t *DynamoDB) tryScan(ctx context.Context) error {
 	_, err := t.client.Scan(ctx, &dynamodb.ScanInput{TableName: &t.name, ConsistentRead: aws.Bool(true), Limit: aws.Int32(1)})
 	return t.explain("scan", "Scan", err)
+}
+
+func (t *DynamoDB) tryGet(ctx context.Context) error {
+	_, err := t.Get(ctx, false, applicationKey)
+	return t.explain("get from", "BatchGetItem", err)
 }
 
 // never is a condition on the row of the probe, which nobody writes.

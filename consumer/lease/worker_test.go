@@ -3,6 +3,7 @@ package lease_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,14 +14,23 @@ import (
 
 // testWorker is one worker of a cluster.
 type testWorker struct {
-	id       string
-	manager  *lease.Manager
+	name     string
+	leases   *lease.Leases
 	cancel   context.CancelFunc
 	killed   context.Context
 	kill     context.CancelFunc
 	done     sync.WaitGroup
+	stopped  sync.WaitGroup
 	table    *door
+	listed   *shards
+	deaf     atomic.Bool // its reads hang
 	registry *prometheus.Registry
+}
+
+// id is what the table has for its owner now.
+func (w *testWorker) id() string {
+	id, _ := w.leases.Life()
+	return id
 }
 
 // counter returns the sum of a worker's metric over its labels.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"example.com/callevents/shared/wait"
 )
 
-// lock waits until no other write is under way, which may take as long as the trust window.
+// lock waits until no other write is under way.
 func (l *Lease) lock(ctx context.Context) error {
 	select {
 	case l.writing <- struct{}{}:
@@ -21,26 +23,20 @@ func (l *Lease) unlock() { <-l.writing }
 
 // write performs one fenced write and finds out its outcome if it can. The caller has the lock. It takes no longer
 // than the trust window: a call that hangs must not hide that the window closes.
-func (l *Lease) write(ctx context.Context, set Set) error {
-	ctx, cancel := context.WithDeadline(ctx, l.Deadline())
+func (l *Lease) write(ctx context.Context, change set) error {
+	ctx, cancel := context.WithDeadline(ctx, l.life.Deadline())
 	defer cancel()
-	set[attrTimeout] = l.manager.cfg.timeoutText()
+	change[attrTimeout] = timeoutText()
 	for range 3 {
 		if l.isDone() {
 			return ErrLost
 		}
-		started := time.Now()
-		row, err := l.manager.table.Update(ctx, l.row, set)
+		row, err := l.leases.table.write(ctx, l.row, change)
+		if err != nil {
+			row, err = l.outcome(ctx, change, err)
+		}
 		if err == nil {
-			l.extend(row, started)
-			return nil
-		}
-		if l.unknownSince.IsZero() {
-			l.unknownSince = started
-		}
-		row, err = l.outcome(ctx, set, err)
-		if err == nil { // by this write or by an earlier one that was applied late
-			l.extend(row, l.unknownSince)
+			l.setRow(row)
 			return nil
 		}
 		if !errors.Is(err, errAgain) {
@@ -54,89 +50,78 @@ func (l *Lease) write(ctx context.Context, set Set) error {
 var errAgain = errors.New("row changed, still ours")
 
 // outcome finds out what became of a write that was refused, or whose outcome is unknown, by reading the row again. The
-// owner's name is unique to this process, and the writes of one lease follow each other. So a row that is ours, in a new
+// owner's id is unique to this life, and the writes of one lease follow each other. So a row that is ours, in a new
 // version, and as the write leaves it, was written by us.
-func (l *Lease) outcome(ctx context.Context, set Set, cause error) (Row, error) {
+func (l *Lease) outcome(ctx context.Context, change set, cause error) (Row, error) {
 	if errors.Is(cause, ErrTableMissing) {
 		l.setDone(lostFenced)
 		return Row{}, ErrLost
 	}
-	now, err := l.manager.table.Row(ctx, l.shardID)
+	now, err := l.leases.table.shard(ctx, l.shardID)
 	switch {
 	case err != nil:
 		return Row{}, errors.Join(cause, err)
-	case now.Owner != l.manager.cfg.WorkerID:
-		l.manager.metrics.fenced.Inc()
+	case now.Owner != l.life.id:
+		l.leases.metrics.fenced.Inc()
 		l.askToDrain(now.Owner)
 		l.setDone(lostFenced)
 		return Row{}, ErrLost
 	case now.version() == l.row.version():
 		return Row{}, cause // not applied, or not yet
-	case set.reflectedIn(now):
+	case change.reflectedIn(now):
 		return now, nil
 	}
 	l.setRow(now)
 	return Row{}, errAgain
 }
 
-// extend records a write that succeeded. Others may count from started on, so the trust window does.
-func (l *Lease) extend(row Row, started time.Time) {
-	l.setRow(row)
-	l.setDeadline(started.Add(l.manager.cfg.trust()))
-	l.renewed.Set()
-}
-
 // setRow is called under the lock.
 func (l *Lease) setRow(row Row) {
-	l.unknownSince = time.Time{}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.row = row
+	l.row, l.wrote = row, time.Now()
 }
 
-// setDeadline moves the end of the trust window, unless the lease is done by now.
-func (l *Lease) setDeadline(at time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.isDone() {
-		l.deadline = at
-	}
-}
-
-// pause waits before the next try of a write. It reports false when there must be none: the context ended, the lease
-// is done, or its trust window has closed, in which case the lease is lost from here on.
+// pause waits before the next try of a write. It reports false when there must be none: the context ended, or the lease is
+// done or trusted no more.
 func (l *Lease) pause(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
 	case <-l.done:
 		return false
-	case <-time.After(min(l.manager.cfg.retryPause(), time.Until(l.Deadline()))):
+	case <-time.After(l.leases.cfg.Duration / 20):
 	}
-	deadline := l.Deadline()
-	if !deadline.IsZero() && !time.Now().Before(deadline) {
-		l.setDone(lostUnrenewed)
-	}
-	return time.Now().Before(deadline)
+	return time.Now().Before(l.life.Deadline())
 }
 
-// giveBack writes the release. One that is refused may have been applied all the same, when the SDK sent it again
-// because the answer was lost. Or a renewal was applied after its call had been given up.
+// giveBack writes the release, until its outcome is known or ctx ends. One that is refused may have been applied all the same,
+// when it was sent again because the answer was lost. Or another write was applied after its call had been given up.
 func (l *Lease) giveBack(ctx context.Context) (lostReason, error) {
-	set := Set{attrOwner: "", attrTimeout: ""}
-	_, err := l.manager.table.Update(ctx, l.row, set)
-	if !errors.Is(err, ErrRefused) {
-		return lostReleased, err
+	seen := l.Row()
+	for {
+		_, err := l.leases.table.write(ctx, seen, set{attrOwner: "", attrTimeout: ""})
+		if err == nil || errors.Is(err, ErrTableMissing) {
+			return lostReleased, err
+		}
+		now, readErr := l.leases.table.shard(ctx, l.shardID)
+		switch {
+		case readErr == nil && now.Owner == "":
+			return lostReleased, nil
+		case readErr == nil && now.Owner != l.life.id:
+			return lostFenced, ErrRefused
+		case readErr == nil:
+			seen = now
+		}
+		if wait.For(ctx, l.leases.cfg.retryPause()) != nil || l.isDone() {
+			return lostReleased, errors.Join(err, readErr)
+		}
 	}
-	now, readErr := l.manager.table.Row(ctx, l.shardID)
-	switch {
-	case readErr != nil:
-		return lostReleased, errors.Join(err, readErr)
-	case now.Owner == "":
-		return lostReleased, nil
-	case now.Owner != l.manager.cfg.WorkerID:
-		return lostFenced, err
-	}
-	_, err = l.manager.table.Update(ctx, now, set)
-	return lostReleased, err
+}
+
+// leftUnsettled notes that a row may have our id without a lease.
+func (s *Leases) leftUnsettled() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsettled = true
 }

@@ -130,17 +130,17 @@ type oneShard struct{}
 func (oneShard) List() ([]lease.Shard, time.Time) { return []lease.Shard{{ID: shardID}}, time.Now() }
 func (oneShard) Refresh()                         {}
 
-// acquire waits until the worker has the lease of the shard. Its manager ends with ctx.
+// acquire waits until the worker has the lease of the shard. Its leases ends with ctx.
 func acquire(ctx context.Context, t *testing.T, url, table, worker string) (held *lease.Lease) {
 	t.Helper()
 	rows := lease.NewDynamoDB(dynamodb.NewFromConfig(testenv.Config(url)), table,
 		lease.Application{InitialPosition: lease.TrimHorizon, Stream: "stream", Locations: []string{"s3://b/r/"}})
 	testenv.Eventually(t, "no table", func() bool { return rows.Create(ctx) == nil })
 	cfg := lease.Config{WorkerID: worker, Duration: 2 * time.Second, SyncInterval: 100 * time.Millisecond}
-	manager := lease.NewManager(cfg, rows, oneShard{}, lease.NewMetrics(prometheus.NewRegistry()), quietLog)
-	go func() { _ = manager.Run(ctx) }()
+	leases := lease.New(cfg, rows, oneShard{}, lease.NewMetrics(prometheus.NewRegistry()), quietLog)
+	go func() { _ = leases.Run(ctx) }()
 	testenv.Eventually(t, "no lease", func() (ok bool) {
-		l, err := manager.Acquire(ctx, shardID)
+		l, err := leases.Acquire(ctx, shardID)
 		held = l
 		return err == nil
 	})

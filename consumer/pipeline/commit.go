@@ -91,7 +91,7 @@ func (p *Pipeline) goOnAfter(ctx context.Context, link warehouse.Link) error {
 // next link is to be on nextDay. The order makes every crash harmless, as told between the steps. The context's end is
 // no different from a crash.
 //
-// Afterwards the batch is empty, behind the link that is there. Usually that is ours. Otherwise it is the link of
+// The checkpoint waits for up to a minute. Afterwards the batch is empty, behind the link that is there. Usually that is ours. Otherwise it is the link of
 // another writer, the batch was dropped in its favour, and [Pipeline.Position] has moved.
 func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error {
 	if err := context.Cause(ctx); err != nil {
@@ -223,17 +223,38 @@ func (p *Pipeline) restore(ctx context.Context) error {
 	return p.checkpoint(ctx, link)
 }
 
-// checkpoint stores the end of a link whose dead letters are stored. It is the one step that may be left out. A link
-// without records is no progress.
+// A checkpoint is a hint: the chain says where a shard goes on. It only bounds how many links the next owner has to list, 1,000 of
+// which are one request.
+const (
+	checkpointEvery = time.Minute
+	checkpointLinks = 500
+)
+
+// checkpoint notes the end of a link whose dead letters are stored, and stores it if the last checkpoint is long ago. It
+// is the one step that may be left out. A link without records is no progress.
 func (p *Pipeline) checkpoint(ctx context.Context, link warehouse.Link) error {
 	if link.First.IsZero() {
 		return nil
 	}
+	p.noted = &link
+	p.links++
+	if p.links < checkpointLinks && time.Since(p.stored) < checkpointEvery {
+		return nil
+	}
+	return p.store(ctx)
+}
+
+// store stores the checkpoint that was noted, if there is one.
+func (p *Pipeline) store(ctx context.Context) error {
+	if p.noted == nil {
+		return nil
+	}
 	p.stall.Waits(stall.DynamoDB)
 	defer p.stall.Waits(stall.Nothing)
-	if err := p.lease.Checkpoint(ctx, link.Last, link.NextDay); err != nil {
-		return fmt.Errorf("checkpoint %s: %w", link.Last, err)
+	if err := p.lease.Checkpoint(ctx, p.noted.Last, p.noted.NextDay); err != nil {
+		return fmt.Errorf("checkpoint %s: %w", p.noted.Last, err)
 	}
+	p.noted, p.links, p.stored = nil, 0, time.Now()
 	return nil
 }
 

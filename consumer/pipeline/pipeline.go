@@ -34,6 +34,9 @@ type Pipeline struct {
 	started  time.Time                // what the batch's age counts from, by ours: when that record was read, or when it arrived
 	rejected map[transform.Reason]int // in the batch
 	repair   *warehouse.Link          // the link whose range is read again for its dead letters alone; nil: none is
+	noted    *warehouse.Link          // whose end is to be the next checkpoint; nil: all are stored
+	links    int                      // since the last checkpoint
+	stored   time.Time                // when that was; zero: there was none
 	user     userRecords              // scratch
 	midnight time.Time                // UTC, before the last record's arrival
 	day      string                   // which begins then
@@ -277,9 +280,17 @@ func (p *Pipeline) due() bool {
 	return p.repair == nil && !p.batch.Empty() && time.Since(p.started) >= p.cfg.FlushInterval
 }
 
-// Drain commits the batch, so that the shard can be handed over and nothing is read twice. A range that is being
-// read again for its dead letters is left to the next owner.
+// Drain commits the batch and stores the checkpoint, so that the shard can be handed over and nothing is read twice. A range that is
+// being read again for its dead letters is left to the next owner.
 func (p *Pipeline) Drain(ctx context.Context) error {
+	if err := p.empty(ctx); err != nil {
+		return err
+	}
+	return p.store(ctx)
+}
+
+// empty commits what the batch has.
+func (p *Pipeline) empty(ctx context.Context) error {
 	if p.repair != nil || p.batch.Empty() {
 		return nil
 	}
@@ -294,7 +305,7 @@ func (p *Pipeline) Finish(ctx context.Context, end sequence.Number) (finished bo
 			return false, err
 		}
 	}
-	if err := p.Drain(ctx); err != nil || p.Position() != end {
+	if err := p.empty(ctx); err != nil || p.Position() != end {
 		return false, err
 	}
 	return true, p.lease.Finish(ctx, p.batch.Place().Day)

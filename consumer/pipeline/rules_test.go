@@ -62,6 +62,10 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"3 the checkpoint comes after the link", "commit.go",
 		`started := time.Now()`, `started := time.Now()
 		_ = p.lease.Checkpoint(ctx, p.batch.Last(), nextDay)`, ""},
+	{"3 a drain stores the checkpoint", "pipeline.go",
+		`return p.store(ctx)`, `return nil`, ". TestCheckpointsAreStoredSeldomAndAtTheEnd"},
+	{"3 checkpoints are seldom", "commit.go",
+		`if p.links < checkpointLinks && time.Since(p.stored) < checkpointEvery {`, `if false {`, ". TestCheckpointsAreStoredSeldomAndAtTheEnd"},
 	{"4 a shard is resumed at its tip", "commit.go",
 		`if ok && !checkpoint.After(tip.Last) {`, `if ok && false {`, ""},
 	{"4 links ahead of the checkpoint are followed", "commit.go",

@@ -28,7 +28,7 @@ var policies = map[string]map[string][]string{
 			"kinesis:RegisterStreamConsumer"},
 		fanOut: {"kinesis:DescribeStreamConsumer", "kinesis:SubscribeToShard"},
 		table: {
-			"dynamodb:CreateTable", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem",
+			"dynamodb:CreateTable", "dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem",
 			"dynamodb:Scan", "dynamodb:UpdateItem",
 		},
 		bucket + "/" + records + "*": {"s3:GetObject", "s3:PutObject"},

@@ -26,8 +26,11 @@ type costKind struct {
 
 func (r *rig) costKinds(stream string) []costKind {
 	return []costKind{
-		{"ours, defaults", "60", func(app string, i *instance, _ string) (*program, error) {
-			return r.consumer(i.endpoints(r), stream, app, "--lease-duration", "10s")
+		{"ours, an object a minute", "45", func(app string, i *instance, _ string) (*program, error) {
+			return r.consumer(i.endpoints(r), stream, app, "--lease-duration", "10s", "--flush-interval", "60s")
+		}},
+		{"ours, an object each 5 s", "48", func(app string, i *instance, _ string) (*program, error) {
+			return r.consumer(i.endpoints(r), stream, app, "--lease-duration", "10s", "--flush-interval", "5s")
 		}},
 		{"stock, defaults", "", func(app string, i *instance, id string) (*program, error) {
 			return r.stock(i, stream, app, id, "--max-shards", "2")
@@ -41,7 +44,7 @@ func (r *rig) costKinds(stream string) []costKind {
 	}
 }
 
-// cost counts the DynamoDB requests of two workers that share 4 shards of an idle stream. It does so for ours and for some
+// cost counts the DynamoDB requests of two workers that share 4 shards, to which records come each second. It does so for ours and for some
 // settings of the stock worker, all at the same time. A limit gives each stock worker 2 shards; with lease stealing they
 // share as they like.
 func cost(ctx context.Context, cfg Config, r *rig) error {
@@ -73,6 +76,9 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 			return err
 		}
 	}
+	trickling, stop := context.WithCancel(ctx)
+	defer stop()
+	go r.trickle(trickling, stream)
 	pause(ctx, 30*time.Second) // until all are at rest
 	for _, crew := range crews {
 		for _, i := range crew {
@@ -91,6 +97,14 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 	}
 	t.print()
 	return nil
+}
+
+// trickle puts some records a second until ctx ends. One that fails is put a second later.
+func (r *rig) trickle(ctx context.Context, stream string) {
+	for ctx.Err() == nil {
+		_ = r.put(ctx, stream, 20)
+		pause(ctx, time.Second)
+	}
 }
 
 func newInstance(r *rig) (*instance, error) {

@@ -15,11 +15,12 @@ func leases(ctx context.Context, cfg Config, r *rig) error {
 		name, bound string
 		measure     func(context.Context, *rig) (time.Duration, int, error)
 	}{
-		{"process start to all of 4 shards consumed", "2 s", startOn(4)},
+		{"process start to all of 4 shards consumed", "0.5 s", startOn(4)},
 		{"process start to all of 64 shards consumed", "4 s", startOn(64)},
-		{"1 to 2 workers, balanced 2/2", "4 s", join(1)},
-		{"2 to 3 workers, balanced 2/1/1", "6 s", join(2)},
+		{"1 to 2 workers, balanced 2/2", "2.5 s", join(1)},
+		{"2 to 3 workers, balanced 2/1/1", "2.5 s", join(2)},
 		{"SIGTERM to exit, 4 shards with uncommitted records", "1 s", terminate},
+		{"SIGTERM to all of 4 shards consumed elsewhere", "2.5 s", leave},
 		{"SIGKILL to all shards consumed again, lease 10 s", "12 s", kill("10s")},
 		{"SIGKILL to all shards consumed again, lease 3 s", "5 s", kill("3s")},
 		{"SIGKILL to an object of every shard, lease 10 s, flush 5 s", "13 s", fresh("10s", "5s")},
@@ -150,6 +151,21 @@ func terminate(ctx context.Context, r *rig) (time.Duration, int, error) {
 	_, err = await(ctx, started, soon, "all shards are consumed", func() bool { return next.consuming() == 4 })
 	pause(ctx, 2*time.Second)
 	return took, next.read(), err
+}
+
+// leave stops one of two workers.
+func leave(ctx context.Context, r *rig) (time.Duration, int, error) {
+	_, _, workers, err := crew(ctx, r, 2)
+	defer killAll(workers)
+	if err != nil {
+		return 0, 0, err
+	}
+	before := workers[0].read()
+	started := time.Now()
+	workers[1].Signal(syscall.SIGTERM)
+	took, err := await(ctx, started, soon, "all shards are consumed", func() bool { return workers[0].consuming() == 4 })
+	pause(ctx, 2*time.Second)
+	return took, workers[0].read() - before, err
 }
 
 func kill(lease string) func(context.Context, *rig) (time.Duration, int, error) {

@@ -23,6 +23,8 @@ func kinds() []kind {
 		{name: "table-deleted", inject: deleteTable},
 		{name: "checkpoint-rewound", inject: rewind},
 		{name: "owner-changed", inject: changeOwner},
+		{name: "table-restored", oursOnly: true, inject: restoreTable},
+		{name: "rows-deleted", oursOnly: true, inject: deleteRows},
 		{name: "split", inject: split},
 		{name: "merge", inject: merge},
 		{name: "poison", oursOnly: true, inject: poison},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,4 +85,77 @@ func (f *fault) edit(ctx context.Context, shardID, attribute, value string) erro
 		f.begins("%s", text)
 		return nil
 	}
+}
+
+// rows returns all rows of the lease table, by key.
+func (f *fault) rows(ctx context.Context) (map[string]map[string]types.AttributeValue, error) {
+	rows := map[string]map[string]types.AttributeValue{}
+	scan := dynamodb.NewScanPaginator(f.services.DynamoDB, &dynamodb.ScanInput{TableName: aws.String(leaseTable), ConsistentRead: aws.Bool(true)})
+	for scan.HasMorePages() {
+		out, err := scan.NextPage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range out.Items {
+			if key, ok := row["ShardID"].(*types.AttributeValueMemberS); ok {
+				rows[key.Value] = row
+			}
+		}
+	}
+	return rows, nil
+}
+
+// restoreTable puts a copy in the place of the table, as a restore from a backup does: from before, with all rows.
+func restoreTable(ctx context.Context, f *fault) error {
+	f.outages[onDynamoDB].Lock()
+	defer f.outages[onDynamoDB].Unlock()
+	backup, err := f.rows(ctx)
+	if err != nil {
+		return err
+	}
+	pause(ctx, time.Duration(3+f.rng.IntN(20))*time.Second)
+	now, err := f.rows(ctx)
+	if err != nil {
+		return err
+	}
+	f.tableLost.Store(true)
+	f.begins("%d rows", len(backup))
+	for key := range now {
+		if backup[key] == nil {
+			err = errors.Join(err, f.deleteRow(ctx, key))
+		}
+	}
+	for _, row := range backup {
+		_, putErr := f.services.DynamoDB.PutItem(ctx, &dynamodb.PutItemInput{TableName: aws.String(leaseTable), Item: row})
+		err = errors.Join(err, putErr)
+	}
+	return err
+}
+
+// deleteRows deletes some rows, as somebody may do by hand: of shards, of workers, of all together.
+func deleteRows(ctx context.Context, f *fault) error {
+	f.outages[onDynamoDB].Lock()
+	defer f.outages[onDynamoDB].Unlock()
+	rows, err := f.rows(ctx)
+	if err != nil {
+		return err
+	}
+	delete(rows, "_application") // it says what the application is
+	keys := slices.Sorted(maps.Keys(rows))
+	if len(keys) == 0 {
+		return errors.New("there are none")
+	}
+	f.rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	keys = keys[:min(len(keys), 1+f.rng.IntN(3))]
+	f.begins("%v", keys)
+	for _, key := range keys {
+		err = errors.Join(err, f.deleteRow(ctx, key))
+	}
+	return err
+}
+
+func (f *fault) deleteRow(ctx context.Context, key string) error {
+	_, err := f.services.DynamoDB.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: aws.String(leaseTable),
+		Key: map[string]types.AttributeValue{"ShardID": &types.AttributeValueMemberS{Value: key}}})
+	return err
 }

@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -9,9 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Owners returns the owner of each shard that has one in the lease table. There are none if there is no table.
+// Owners returns the owner of each shard that has one in the lease table, by the name in its worker row, if it has one. There are none
+// if there is no table.
 func Owners(ctx context.Context, client *dynamodb.Client, table string) (map[string]string, error) {
-	owners := map[string]string{}
+	owners, names := map[string]string{}, map[string]string{}
 	scan := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: &table})
 	for scan.HasMorePages() {
 		out, err := scan.NextPage(ctx)
@@ -26,7 +28,13 @@ func Owners(ctx context.Context, client *dynamodb.Client, table string) (map[str
 			if strings.HasPrefix(shard, "shardId-") && owner != "" {
 				owners[shard] = owner
 			}
+			if id, ok := strings.CutPrefix(shard, "_worker/"); ok {
+				names[id] = text(row["Name"])
+			}
 		}
+	}
+	for shard, owner := range owners {
+		owners[shard] = cmp.Or(names[owner], owner)
 	}
 	return owners, nil
 }
