@@ -86,15 +86,15 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 }
 
 func (l *ledger) add(fields []string, shards map[string]uint16, seed maphash.Seed) error {
-	if len(fields) < 3 || len(fields) > 4 {
-		return fmt.Errorf("%d fields, want call_id,shard_id,sequence_number and perhaps a number of unknown sends", len(fields))
+	if len(fields) < 3 || len(fields) > 5 {
+		return fmt.Errorf("%d fields, want call_id,shard_id,sequence_number and perhaps a number of unknown sends and an identity", len(fields))
 	}
 	n, err := sequence.Parse(fields[2])
 	if err != nil {
 		return err
 	}
 	unknown := uint64(0)
-	if len(fields) == 4 {
+	if len(fields) > 3 {
 		if unknown, err = strconv.ParseUint(fields[3], 10, 16); err != nil {
 			return fmt.Errorf("unknown sends: %w", err)
 		}

@@ -21,6 +21,9 @@ import (
 	"example.com/callevents/shared/hashkey"
 )
 
+// MaxKeyBytes is the length of the longest key.
+const MaxKeyBytes = len("~1.") + 3*13 + 2*len(".") + len(".r")
+
 const (
 	version = "~1."
 	mark    = ".r" // again
@@ -56,7 +59,7 @@ func (id ID) Plus(n int) ID {
 
 // Key returns the partition key. again: the event may be in the stream already.
 func (id ID) Key(again bool) string {
-	key := make([]byte, 0, 48)
+	key := make([]byte, 0, MaxKeyBytes)
 	key = append(key, version...)
 	key = strconv.AppendUint(key, id.Run, base)
 	key = append(key, '.')
@@ -72,7 +75,7 @@ func (id ID) Key(again bool) string {
 // Parse reads a partition key. Of any text that [ID.Key] does not return, it returns none.
 func Parse(key string) (id ID, again bool) {
 	rest, ok := strings.CutPrefix(key, version)
-	if !ok {
+	if !ok || len(key) > MaxKeyBytes {
 		return ID{}, false
 	}
 	run, rest, ok1 := strings.Cut(rest, ".")

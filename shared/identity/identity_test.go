@@ -35,6 +35,10 @@ func TestAnythingButExactlyThisFormIsNone(t *testing.T) {
 			t.Errorf("%q is %v, %t", key, id, again)
 		}
 	}
+	longest := identity.ID{Lane: identity.Lane{Run: math.MaxUint64, Word: math.MaxUint64}, Number: math.MaxUint64}
+	if got, _ := identity.Parse(longest.Key(true)); got != longest || len(longest.Key(true)) != identity.MaxKeyBytes {
+		t.Errorf("%s is read as %v", longest.Key(true), got)
+	}
 	if id, again := identity.Parse("~1.0.3w5e11264sgsf.1.r"); id != (identity.ID{Lane: identity.Lane{Word: math.MaxUint64}, Number: 1}) || !again {
 		t.Errorf("the largest lane is %v, %t", id, again)
 	}
