@@ -89,7 +89,9 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 		FlushInterval: cfg.FlushInterval, FlushBytes: int(cfg.FlushBytes), FlushRecords: cfg.FlushRecords,
 		Store: store, Metrics: pipeline.NewMetrics(registry), Log: log, OnCommit: instance.committed,
 	}
-	worker := kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
+	var worker *kcl.Worker
+	shards.Parents = func(shard string) []string { return worker.Parents(shard) }
+	worker = kcl.NewWorker(cfg.kcl(instance.workerID, table.Application().Start(), stream.retention), awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
 	registry.MustRegister(worker)
 	instance.begin(worker)

@@ -105,6 +105,13 @@ func (b *bucket) put(key string, o object, create bool) error {
 	if there && create {
 		return httpError(http.StatusPreconditionFailed)
 	}
+	size := 0
+	for key, value := range o.metadata {
+		size += len("x-amz-meta-") + len(key) + len(value)
+	}
+	if size > 2048 {
+		b.harmed = fmt.Errorf("%s: %d bytes of metadata", key, size)
+	}
 	for line := range bytes.Lines(before.body) {
 		if !bytes.Contains(o.body, line) { // dead letters may be completed
 			b.harmed = fmt.Errorf("%s was overwritten: %s by %s", key, before.body, o.body)

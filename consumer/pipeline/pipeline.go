@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/memory"
 	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
@@ -30,6 +31,8 @@ type Pipeline struct {
 	before sequence.Number // where the shard starts: no record has it
 
 	batch    *warehouse.Batch
+	settled  *memory.Memory           // the events that are a line or a dead letter, up to the batch's last record
+	link     warehouse.Link           // the one before the batch; zero: none, or nobody knows it
 	started  time.Time                // when the batch's first record was read
 	rejected map[transform.Reason]int // in the batch
 	repair   *warehouse.Link          // the link whose range is read again for its dead letters alone; nil: none is
@@ -44,6 +47,7 @@ func New(cfg Config, shard Shard, lease Lease, tracker *stall.Tracker) *Pipeline
 		cfg: cfg, shard: shard, lease: lease, stall: tracker, before: shard.StartingSequenceNumber.Before(),
 		log:      cfg.Log.WithField("shard_id", shard.ID),
 		batch:    cfg.Store.NewBatch(),
+		settled:  memory.New(warehouse.FirstDay),
 		rejected: map[transform.Reason]int{},
 	}
 }
@@ -135,8 +139,9 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	}
 	p.batch.Append(at)
 	u := &p.user
-	u.judge(record.Data, p.hashKeys())
-	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected)))
+	u.judge(record.Data, p.hashKeys(), p.identify(record))
+	p.batch.AddCopies(u.copied)
+	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected) + u.copied))
 	for i, end := range u.ends {
 		if p.repair != nil {
 			break // the lines are in the link already
@@ -158,20 +163,15 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	return nil
 }
 
-// hashKeys are those of the user records that the batch takes for its shard's own.
-func (p *Pipeline) hashKeys() hashkey.Range {
-	if p.batch.AnyShard {
-		return hashkey.Range{Last: hashkey.Max()}
-	}
-	return p.shard.HashKeys
-}
-
-// userRecords are the user records of one Kinesis record, each judged once: it becomes a line or a dead letter.
+// userRecords are the user records of one Kinesis record, each judged once: it becomes a line or a dead letter, or it is a copy of
+// one that is settled.
 type userRecords struct {
+	copies
 	lines    []byte // each with its line feed
 	ends     []int  // of the lines
 	rejected []rejection
 	bytes    int // of the rejected ones as dead letters
+	copied   int // so many are dropped
 }
 
 type rejection struct {
@@ -183,28 +183,38 @@ type rejection struct {
 // record of 10 MiB, in base64, or some 85,000 small ones of a container.
 const maxDeadLetterBytes = 32 << 20
 
-// judge takes a Kinesis record of a shard with those hash keys apart, and transforms its user records. A container whose rejected user records would
-// take more than maxDeadLetterBytes becomes one dead letter as a whole.
-func (u *userRecords) judge(data []byte, hashKeys hashkey.Range) {
-	*u = userRecords{lines: u.lines[:0], ends: u.ends[:0], rejected: u.rejected[:0]}
+// judge takes a Kinesis record of a shard with those hash keys apart, and transforms its user records. A container whose rejected
+// user records would take more than maxDeadLetterBytes becomes one dead letter as a whole.
+func (u *userRecords) judge(data []byte, hashKeys hashkey.Range, by copies) {
+	*u = userRecords{copies: by, lines: u.lines[:0], ends: u.ends[:0], rejected: u.rejected[:0]}
 	users, aggregated := kpl.Split(data, hashKeys)
 	if !aggregated {
 		u.add(kpl.Record{Data: data})
 		return
 	}
+	overflows := false
 	for user := range users {
+		if overflows {
+			by.settle(user.SubSequence) // it is in the one dead letter, too
+			continue
+		}
 		u.add(user)
-		if u.bytes > maxDeadLetterBytes {
+		if overflows = u.bytes > maxDeadLetterBytes; overflows {
 			whole := rejection{kpl.Record{Data: data}, transform.ContainerOverflow}
 			*u = userRecords{lines: u.lines[:0], ends: u.ends[:0], rejected: append(u.rejected[:0], whole)}
-			return
 		}
 	}
 }
 
 func (u *userRecords) add(user kpl.Record) {
 	reason := transform.Reason(user.Reason)
-	if reason == "" {
+	switch before := u.settle(user.SubSequence); {
+	case before && u.again: // Only what may have been sent before is dropped, and only if its event is there.
+		u.copied++
+		return
+	case before: // a first send: either it came after a later one, or it is another event under the same name
+		reason = transform.SuspectedCopy
+	case reason == "":
 		u.lines, reason = transform.Append(u.lines, user.Data)
 	}
 	if reason != "" {
