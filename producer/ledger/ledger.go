@@ -28,7 +28,7 @@ import (
 type Line struct {
 	CallID, ShardID, SequenceNumber string
 
-	Unknown int         // earlier attempts with unknown outcome: each may have put a copy
+	Unknown int         // earlier attempts with unknown outcome, one for all of a former run: each may have put a copy
 	ID      identity.ID // may be none
 }
 

@@ -92,8 +92,12 @@ func (c *call) lines() []ledger.Line {
 			continue
 		}
 		for _, r := range e.records {
+			unknown := e.unknown
+			if r.again {
+				unknown++ // an earlier run may have put it
+			}
 			lines = append(lines, ledger.Line{CallID: r.Event.CallID, ShardID: aws.ToString(c.results[i].ShardId),
-				SequenceNumber: *c.results[i].SequenceNumber, Unknown: e.unknown, ID: r.Event.ID})
+				SequenceNumber: *c.results[i].SequenceNumber, Unknown: unknown, ID: r.Event.ID})
 		}
 	}
 	return lines

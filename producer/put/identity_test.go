@@ -151,6 +151,11 @@ func TestASpilledEventIsSentAgainAsItself(t *testing.T) {
 		if n := len(b.stream.records) - first; n != 3 { // 1, then 3 and 4, and all of the other lane
 			t.Errorf("%d records", n)
 		}
+		for _, line := range resent.book.entries {
+			if line.Unknown != 1 || line.ID.None() {
+				t.Errorf("the ledger has %+v", line)
+			}
+		}
 		for event, list := range b.copies(t) {
 			if last := list[len(list)-1]; last.id != before[event][0].id || !last.again || last.hashKey != before[event][0].hashKey {
 				t.Errorf("%s: %+v", event, list)
