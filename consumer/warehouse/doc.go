@@ -36,7 +36,10 @@
 //     day. If the batch is empty at that moment, a link without records is committed. A batch of rejected records alone
 //     is a link of zero lines.
 //  6. A record that is not after the last one is dropped.
-//  7. Before anything is read, the store must refuse the second of two creates of the same object.
+//  7. A link's metadata says which events of the producers are settled after its last record (package memory). A shard without links
+//     begins with what its parents' newest links say. After a 412 the link that is there is our own only if all of its metadata
+//     but the writer is what we sent; else it is adopted.
+//  8. Before anything is read, the store must refuse the second of two creates of the same object.
 //
 // Package pipeline plays them: commit.go there is the protocol, step by step.
 //
@@ -62,7 +65,7 @@
 // Objects ahead of the checkpoint that somebody deletes, moves or overwrites. A change of the location or format while
 // a request of a former run is still under way: stop all instances first, then start with the new one. A former location
 // that a person gave up, or that denies access, while it holds links ahead of a checkpoint. Stores without conditional
-// writes, which rule 7 refuses.
+// writes, which rule 8 refuses.
 //
 // The package reads no stream, owns no lease and starts no goroutine.
 package warehouse

@@ -70,9 +70,9 @@ func (p *pipeline) start(name, binary string, args ...string) program {
 	return program{child, p, name}
 }
 
-func (p *pipeline) producer(rate, count int) program {
-	return p.start("producer", testenv.Build(p, "./producer"), "--stream", p.stream, "--ledger", p.ledger,
-		"--spill", p.ledger+".spill", "--rate", strconv.Itoa(rate), "--count", strconv.Itoa(count))
+func (p *pipeline) producer(rate, count int, more ...string) program {
+	return p.start("producer", testenv.Build(p, "./producer"), append([]string{"--stream", p.stream, "--ledger", p.ledger,
+		"--spill", p.ledger + ".spill", "--rate", strconv.Itoa(rate), "--count", strconv.Itoa(count)}, more...)...)
 }
 
 // consumer uses short intervals, so that many objects are cut and leases move while the records flow.
