@@ -25,42 +25,37 @@ const (
 	causeDrain   cause = "drain"
 )
 
-// Open finds where the chain goes on: behind the checkpoint and all links that are ahead of it. day is that of the link
-// after the checkpoint. checkpoint is zero, or day empty, if nobody knows it: then the newest link is searched for, and the
-// checkpoint counts only if it is later (the objects before a checkpoint are not needed any more). After an error Open may
-// be called again.
+// Open finds where the chain goes on: behind the newest link, which also has the memory, or behind the checkpoint, if that is
+// later (the objects before a checkpoint are not needed any more). day is that of the link after the checkpoint. checkpoint is
+// zero, or day empty, if nobody knows it. After an error Open may be called again.
 func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day string) error {
 	place := warehouse.Place{Shard: p.shard.ID, Previous: checkpoint, Day: day}
-	none := false // the shard has no link
-	if checkpoint.IsZero() || day == "" {
-		tip, ok, err := p.cfg.Store.Tip(ctx, p.shard.ID)
-		if err != nil {
-			return err
-		}
-		if ok && !checkpoint.After(tip.Last) {
-			return p.goOnAfter(ctx, tip)
-		}
-		place.Day, none = warehouse.FirstDay, !ok
+	known := !checkpoint.IsZero() && day != ""
+	tip, ok, err := p.tip(ctx, p.shard.ID, known)
+	if err != nil {
+		return err
+	}
+	if ok && !checkpoint.After(tip.Last) {
+		return p.goOnAfter(ctx, tip)
+	}
+	if !known {
+		place.Day = warehouse.FirstDay
 	}
 	if checkpoint.IsZero() {
 		place.Previous = p.before
 	}
-	tip, ok, err := p.cfg.Store.Resume(ctx, place)
+	ahead, found, err := p.cfg.Store.Resume(ctx, place) // on days that are too old to be searched
 	if err != nil {
 		return err
 	}
-	if ok {
-		return p.goOnAfter(ctx, tip)
+	if found {
+		return p.goOnAfter(ctx, ahead)
 	}
-	// Nothing follows the checkpoint. But the link that ends there has the memory.
-	link, settled, err := p.remembered(ctx, place, none)
+	settled, err := p.inherited(ctx, place, tip, ok)
 	if err != nil {
 		return err
 	}
-	if link.Last.After(place.Previous) { // it has just come
-		return p.goOnAfter(ctx, link)
-	}
-	p.begin(place, link, settled)
+	p.begin(place, tip, settled)
 	return nil
 }
 

@@ -65,9 +65,10 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"4 a shard is resumed at its tip", "commit.go",
 		`if ok && !checkpoint.After(tip.Last) {`, `if ok && false {`, ""},
 	{"4 links ahead of the checkpoint are followed", "commit.go",
-		`tip, ok, err := p.cfg.Store.Resume(ctx, place)`, `tip, ok, err := warehouse.Link{}, false, error(nil)`, ""},
+		`ahead, found, err := p.cfg.Store.Resume(ctx, place)`, `ahead, found, err := warehouse.Link{}, false, error(nil)`,
+		". TestAShardThatWasIdleForLongGoesOnAtOnce"},
 	{"4 a day counts only with its checkpoint", "../lease/checkpoint.go",
-		`r.DayOfCheckpoint == r.Checkpoint && `, ``, ""},
+		`r.DayOfCheckpoint == r.Checkpoint && `, ``, "../lease TestADayCountsOnlyWithItsCheckpoint"},
 	{"4 the tip may lie where a former run wrote", "../warehouse/location.go",
 		`known := s.Locations`, `known := s.Locations[:0]`, ""},
 	{"5 the day of a link is decided by the link before", "pipeline.go",
@@ -111,10 +112,6 @@ var rules = []struct{ name, file, rule, without, test string }{
 			return ""
 		}
 		return p.settled.Text(room, nextDay)`, ""},
-	{"7 the newest link has the memory, if nothing follows the checkpoint", "settled.go",
-		`	if !none {`, `	if none {`, ""},
-	{"7 a link that has just come is followed", "commit.go",
-		`if link.Last.After(place.Previous) {`, `if false {`, ". TestALinkThatComesWhileAShardIsOpenedIsFollowed"},
 	{"7 a shard begins with its parents' memories", "settled.go",
 		`known = append(known, memory.Read(tip.Memory, tip.NextDay))`, `_ = tip`, ""},
 	{"7 a parent without a link has its parents'", "settled.go",

@@ -50,22 +50,17 @@ func (p *Pipeline) remember(nextDay string) {
 	p.cfg.Store.Remember(p.batch, before, func(room int) string { return p.settled.Text(room, nextDay) })
 }
 
-// remembered returns the link and the memory that a batch at place begins with, if no link follows. That is the newest link's,
-// or, if the shard has none, its parents'. What cannot be read is not remembered.
-func (p *Pipeline) remembered(ctx context.Context, place warehouse.Place, none bool) (tip warehouse.Link, known *memory.Memory, err error) {
-	ok := false
-	if !none {
-		if tip, ok, err = p.tip(ctx, place.Shard); err != nil {
-			return warehouse.Link{}, nil, err
-		}
-	}
-	from := []*memory.Memory{memory.Read(tip.Memory, tip.NextDay)}
+// inherited is the memory that a batch begins with whose place no link leads to: a shard without links has its parents', and one
+// whose newest link is before the checkpoint, since later ones are gone, that link's.
+func (p *Pipeline) inherited(ctx context.Context, place warehouse.Place, older warehouse.Link, ok bool) (*memory.Memory, error) {
+	from := []*memory.Memory{memory.Read(older.Memory, older.NextDay)}
 	if !ok {
+		var err error
 		if from, err = p.ancestors(ctx, place.Shard, map[string]bool{}); err != nil {
-			return warehouse.Link{}, nil, err
+			return nil, err
 		}
 	}
-	return tip, memory.Inherit(from, p.shard.HashKeys, place.Day), nil
+	return memory.Inherit(from, p.shard.HashKeys, place.Day), nil
 }
 
 // ancestors returns the memories of a shard's parents. A parent without a link has that of its own parents.
@@ -78,7 +73,7 @@ func (p *Pipeline) ancestors(ctx context.Context, shard string, seen map[string]
 			continue
 		}
 		seen[parent] = true
-		tip, ok, err := p.tip(ctx, parent)
+		tip, ok, err := p.tip(ctx, parent, true)
 		if err != nil {
 			return nil, err
 		}
@@ -95,9 +90,13 @@ func (p *Pipeline) ancestors(ctx context.Context, shard string, seen map[string]
 	return known, nil
 }
 
-// tip is the newest link of a shard, for its memory alone. What a person must mend does not keep the shard from going on without.
-func (p *Pipeline) tip(ctx context.Context, shard string) (warehouse.Link, bool, error) {
+// tip is the newest link of a shard. If it is for its memory alone, what a person must mend does not keep the shard from going on
+// without.
+func (p *Pipeline) tip(ctx context.Context, shard string, forMemory bool) (warehouse.Link, bool, error) {
 	tip, ok, err := p.cfg.Store.Tip(ctx, shard)
+	if !forMemory {
+		return tip, ok, err
+	}
 	return p.readable(tip, ok, shard, err)
 }
 

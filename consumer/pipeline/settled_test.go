@@ -145,27 +145,6 @@ func TestALinkOfAnOlderVersionIsRepairedAsItWasJudged(t *testing.T) {
 	}
 }
 
-// Another writer commits between the look behind the checkpoint and the search for the memory. Its link is followed: the memory of
-// a link that is ahead knows events that are still to be read. Seen to fail with the shard opened at its checkpoint.
-func TestALinkThatComesWhileAShardIsOpenedIsFollowed(t *testing.T) {
-	b := newBench(t)
-	first := b.stream.accept(lanes[0], 2, 0)
-	other := b.open(t, usual)
-	b.stream.send([]int{first}, false)
-	b.commit(t, other, 1)
-	b.stream.send([]int{first + 1}, false)
-	b.process(t, other, 1)
-	client := &counted{Client: testenv.NewS3Client(b.url), days: func() {
-		if err := other.Drain(t.Context()); err != nil {
-			t.Error(err)
-		}
-	}}
-	shard := b.counting(client)
-	if err := shard.Open(t.Context(), "110", warehouse.Day(b.stream.arrival())); err != nil || shard.Position() != "120" {
-		t.Errorf("opened after %s, %v", shard.Position(), err)
-	}
-}
-
 // Two writers are behind one place. One drops a copy; the other could not read the memory, has a dead letter for the copy, and dies
 // before that is stored. Seen to fail when the other's link counts as the own one: the dead letters were stored empty.
 func TestAnEqualRangeThatWasJudgedOtherwiseIsAdopted(t *testing.T) {
@@ -219,8 +198,7 @@ func TestAContainerThatOverflowedIsSettledAsAWhole(t *testing.T) {
 type counted struct {
 	warehouse.Client
 	requests []string
-	days     func() // is called before the days are listed; nil: nothing is
-	head     error  // instead of any metadata
+	head     error // instead of any metadata
 }
 
 // counting returns a shard of a client.
@@ -231,8 +209,8 @@ func (b *bench) counting(client *counted) *pipeline.Pipeline {
 	return pipeline.New(cfg, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, b.lease, stall.NewTracker(stall.After))
 }
 
-// In the usual case a link takes one request, as before there were memories, and the opening of a shard behind its checkpoint
-// four: a listing behind it, the days, the newest link and its metadata.
+// In the usual case a link takes one request, as before there were memories, and the opening of a shard three: the days, the newest
+// link and its metadata.
 func TestTheMemoryCostsNoRequestPerObject(t *testing.T) {
 	b := newBench(t)
 	client := &counted{Client: testenv.NewS3Client(b.url)}
@@ -252,7 +230,7 @@ func TestTheMemoryCostsNoRequestPerObject(t *testing.T) {
 	if err := shard.Open(t.Context(), shard.Position(), warehouse.Day(b.stream.arrival())); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(client.requests); n != 4 {
+	if n := len(client.requests); n != 3 {
 		t.Errorf("%d requests to open a shard: %v", n, client.requests)
 	}
 }
@@ -272,8 +250,5 @@ func (c *counted) HeadObject(ctx context.Context, in *s3.HeadObjectInput, opts .
 
 func (c *counted) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
 	c.requests = append(c.requests, "LIST "+*in.Prefix)
-	if c.days != nil && in.Delimiter != nil {
-		c.days()
-	}
 	return c.Client.ListObjectsV2(ctx, in, opts...)
 }

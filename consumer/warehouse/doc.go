@@ -27,10 +27,10 @@
 //  3. Link, then its dead letters, then the checkpoint. Nothing follows a link before its dead letters are stored. So
 //     they can be missing at the tip only; the writer that finds such a tip restores them from the stream. They overwrite
 //     nothing but dead letters of the same link.
-//  4. A shard is resumed behind its newest link or its checkpoint, the later of the two. The place behind a checkpoint is
-//     known, if the day that was stored with it is there: links are looked for from that place on, in all formats, and
-//     followed to the end ([Store.Resume]). Otherwise the newest link is searched for ([Store.Tip]): the checkpoint was
-//     lost with its table, or changed by hand. In both cases wherever the application has written and nobody has forgotten.
+//  4. A shard is resumed behind its newest link or its checkpoint, the later of the two. The newest link is searched for, on the
+//     newest days ([Store.Tip]). If it is not there, links are looked for from the place behind the checkpoint on, in all
+//     formats, and followed to the end ([Store.Resume]). That place is known if the day that was stored with the checkpoint is
+//     there; otherwise it is the shard's first. In both cases wherever the application has written and nobody has forgotten.
 //     A writer that adopts a link follows the chain to its end before it reads on.
 //  5. A batch ends when the next record arrived on a later day. Its link says so, and the place behind it is on that
 //     day. If the batch is empty at that moment, a link without records is committed. A batch of rejected records alone
