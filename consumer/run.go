@@ -99,7 +99,9 @@ func (cfg *Config) consume(ctx context.Context, instance *instance, registry *pr
 	}
 	reading := cfg.kcl(instance, table.Application().Start(), stream.retention)
 	reading.Consumer = registered
-	worker := kcl.NewWorker(reading, awsCfg, table, newPipeline(shards),
+	var worker *kcl.Worker
+	shards.Parents = func(shard string) []string { return worker.Parents(shard) }
+	worker = kcl.NewWorker(reading, awsCfg, table, newPipeline(shards),
 		lease.NewMetrics(registry), kcl.NewMetrics(registry), log)
 	registry.MustRegister(worker)
 	instance.begin(worker, table, awsCfg.Region, store.Location.String())

@@ -28,7 +28,7 @@ type Config struct {
 	RecordTTL time.Duration `group:"Delivery" name:"record-ttl" default:"5m" help:"Age at which a record that could not be put goes to the spill file."`
 	Spill     string        `group:"Delivery" default:"callevents-spill.ndjson" help:"File for events that could not be put; \"producer resend\" puts them. Events that the stream refuses go to a file beside it, NAME.rejected.ndjson."`
 
-	Ledger    string `group:"Reports" placeholder:"FILE" help:"CSV file to which each acknowledged record appends a line: call_id, shard, sequence number, and the number of attempts with unknown outcome, if any."`
+	Ledger    string `group:"Reports" placeholder:"FILE" help:"CSV file to which each acknowledged record appends a line: call_id, shard, sequence number, the number of attempts with unknown outcome, and the identity, if it has one."`
 	Summary   string `group:"Reports" placeholder:"FILE" help:"File for the summary as JSON."`
 	HTTP      string `group:"Reports" name:"http" placeholder:"HOST:PORT" help:"Serve a status page, /metrics, /healthz and /readyz at this address."`
 	LogFormat string `group:"Reports" default:"text" values:"text,json" help:"text or json."`
@@ -56,12 +56,13 @@ type RunConfig struct {
 	ShardRecords int           `group:"Delivery" default:"1000" help:"Limit of a shard in records per second; 0: no limit."`
 	ShardBytes   units.Bytes   `group:"Delivery" default:"1MB" help:"Limit of a shard in bytes per second, partition keys included; 0: no limit."`
 	Aggregate    bool          `group:"Delivery" help:"Pack many events into one record, in the format of the Kinesis Producer Library."`
+	Identity     bool          `group:"Delivery" default:"true" negatable:"" help:"Give each event an identity, in the partition key, by which the consumer drops what is sent again. Without it the partition key is the call_id."`
 	StrictOrder  bool          `group:"Delivery" help:"Put one record at a time to each shard, so that it has them in order also after a failure. Slow."`
 }
 
 // resending is the configuration of a resend: as fast as the shards take, into a stream that is there.
 func resending() RunConfig {
-	return RunConfig{Rate: pace.Max, OnStall: "catch-up", Linger: 100 * time.Millisecond, InFlight: 8, ShardRecords: 1000, ShardBytes: 1e6}
+	return RunConfig{Rate: pace.Max, OnStall: "catch-up", Linger: 100 * time.Millisecond, InFlight: 8, ShardRecords: 1000, ShardBytes: 1e6, Identity: true}
 }
 
 // Validate reports every problem at once, each on a line of its own. Kong calls it after parsing.

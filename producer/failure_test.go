@@ -70,7 +70,7 @@ func TestThrottledCallsAndLostAnswers(t *testing.T) {
 	twice := 0
 	for id, n := range beyond {
 		twice += n
-		if entry := entries[id]; len(entry) != 4 || entry[3] < strconv.Itoa(n) { // one digit each
+		if entry := entries[id]; len(entry) != 5 || entry[3] < strconv.Itoa(n) { // one digit each
 			t.Errorf("%d copies in the stream beside that of the ledger's %q", n, entry)
 		}
 	}

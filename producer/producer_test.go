@@ -11,8 +11,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/tidwall/gjson"
 
+	"example.com/callevents/shared/event"
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/identity"
 	"example.com/callevents/shared/kpl"
 	"example.com/callevents/shared/testenv"
 	"example.com/callevents/shared/testenv/faults"
@@ -146,7 +149,7 @@ func TestStrictOrderKeepsTheOrderOfTheInput(t *testing.T) {
 	last := map[string]int{}
 	for _, one := range r.records() {
 		var n int
-		if _, err := fmt.Sscanf(*one.PartitionKey, "line-%d", &n); err != nil {
+		if _, err := fmt.Sscanf(gjson.GetBytes(one.Data, event.CallIDPath).Str, "line-%d", &n); err != nil {
 			t.Fatal(err)
 		}
 		if before, ok := last[one.shardID]; ok && before >= n {
@@ -171,5 +174,31 @@ func TestMetricsAndHealth(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// A resend puts an event under the identity that it had, and one of a former version's spill file under a new one. Without
+// identities the partition key is the call_id.
+func TestAnEventKeepsItsIdentityInTheSpillFile(t *testing.T) {
+	r := newRig(t)
+	r.createStream()
+	old := strings.SplitAfter(r.lines(2), "\n")
+	if err := os.WriteFile(r.path("spill.ndjson"), []byte("~1.a.b.c\t"+old[0]+old[1]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.run(0, "resend")
+	r.run(0, "--no-identity", "--count", "1", "--rate", "max")
+	keys := map[string]string{}
+	for _, one := range r.records() {
+		keys[gjson.GetBytes(one.Data, event.CallIDPath).Str] = *one.PartitionKey
+	}
+	id, again := identity.Parse(keys["line-1"])
+	if keys["line-0"] != "~1.a.b.c.r" || id.None() || again || len(keys) != 3 {
+		t.Errorf("partition keys %v", keys)
+	}
+	for call, key := range keys {
+		if !strings.HasPrefix(call, "line") && key != call {
+			t.Errorf("%s has the partition key %s", call, key)
+		}
 	}
 }

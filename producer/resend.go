@@ -16,7 +16,7 @@ import (
 )
 
 // resend puts the events of the spill file. It removes the file once each event is in the stream or spilled again. After
-// a crash the next resend puts all of them again.
+// a crash the next resend puts all of them again, with the same identities.
 func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.Terminal) (status.Report, error) {
 	out, err := openOutputs(cfg)
 	if err != nil {
@@ -32,6 +32,7 @@ func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *stat
 		return status.Report{}, err
 	}
 	lines := source.NewLines(file, out.aside, log)
+	lines.Identity = spill.Identity
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the run: the rest is spilled again
 	defer stop()
 	go lines.Run(reading)

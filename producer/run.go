@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -132,6 +133,9 @@ func openStream(ctx context.Context, cfg *Config, router *route.Router, log *log
 	if streams.DistributesItself(found) && (cfg.Run.Aggregate || cfg.Run.StrictOrder) {
 		return nil, stream.ErrDistributesItself{Stream: cfg.streamID()}
 	}
+	if cfg.Run.Identity && !streams.DistributesItself(found) {
+		router.OpenLanes(rand.Uint64() | 1)
+	}
 	watcher := stream.NewWatcher(manager, router, log)
 	if err := watcher.Load(ctx, cfg.StartTimeout); err != nil {
 		return nil, err
@@ -171,8 +175,16 @@ func produce(ctx context.Context, duration time.Duration, from events, pacer *pa
 		if waited := now.Sub(asked); waited > pace.StallAfter {
 			pacer.Forgive(waited)
 		}
-		if err := sender.Put(put.Record{Event: e, To: router.Next(), Created: now}); err != nil {
+		if err := sender.Put(put.Record{Event: e, To: destination(router, e), Created: now}); err != nil {
 			return nil // Run's error says why the sender stopped
 		}
 	}
+}
+
+// destination is the next one, but for an event that was put before: that one keeps its own.
+func destination(router *route.Router, e event.Event) route.Destination {
+	if e.ID.None() {
+		return router.Next()
+	}
+	return router.Again(e.ID.Lane)
 }

@@ -117,11 +117,11 @@ func (o deadLetterObject) owner() string {
 }
 
 func newAuditor(bucket Bucket, cfg Config, report *Report, ledger *ledger, seed maphash.Seed) *auditor {
-	calls := &calls{report: report, ledger: ledger, copies: map[uint64]uint32{}, lost: map[uint64]int{}}
+	calls := &calls{report: report, ledger: ledger, copies: map[uint64]uint32{}, lost: map[uint64]int{}, there: map[uint64]string{}}
 	return &auditor{
 		reader: reader{bucket, seed},
 		comparison: &comparison{source: cfg.Source, seed: seed, report: report, calls: calls,
-			read: map[string]sequence.Number{}, next: map[string]turn{}},
+			read: map[string]sequence.Number{}, next: map[string]turn{}, known: identities{}},
 		chains:       &chains{report: report, ledger: ledger, byShard: map[string]*chain{}},
 		calls:        calls,
 		letterPlaces: cfg.DeadLetters,
@@ -198,7 +198,11 @@ func (a *auditor) judgeLink(ctx context.Context, o object) error {
 		}
 	}
 	for _, l := range o.deadLetters {
-		a.calls.count(l.call, o.link, compared)
+		if l.suspected { // its event is there besides
+			a.report.Suspected++
+		} else {
+			a.calls.count(l.call, o.link, compared)
+		}
 	}
 	if !compared {
 		a.report.blind += o.withoutCallID()

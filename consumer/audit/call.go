@@ -12,6 +12,7 @@ type calls struct {
 	ledger *ledger
 	copies map[uint64]uint32 // by the hash of the call_id; with [loose], if one was not compared with the stream
 	lost   map[uint64]int    // that the stream has, and no object
+	there  map[uint64]string // that must be in some object, since a copy in the one with this key was dropped
 }
 
 // loose marks a call_id of which some copy is in a link that was not compared with the stream. Nothing shows that the
@@ -52,8 +53,16 @@ func (c *calls) miss(call uint64) {
 	}
 }
 
+// elsewhere notes that a copy was dropped whose event the stream does not hold any more: then some object must have it.
+func (c *calls) elsewhere(call uint64, key string) { c.there[call] = key }
+
 // finish reports what is in one of both only.
 func (c *calls) finish(chains *chains) {
+	for call, key := range c.there {
+		if c.copies[call]&^loose == 0 {
+			c.report.fault(Lost, "%q: a copy was dropped, and its event is in no object", key)
+		}
+	}
 	if !c.report.withLedger {
 		return
 	}

@@ -44,6 +44,7 @@ type comparison struct {
 	calls  *calls
 	read   map[string]sequence.Number // by shard: how far it was read
 	next   map[string]turn            // by shard: the day that the next record must have arrived on
+	known  identities                 // that the links so far have
 }
 
 // turn is a link that names another day than its own for what comes after it.
@@ -79,8 +80,11 @@ func (c *comparison) link(ctx context.Context, o object) (compared bool, err err
 	if want.late > 0 {
 		c.report.faults(WrongDay, want.late, "%q: %d records arrived on a later day", o.key, want.late)
 	}
-	c.lines(o, want.lines)
-	c.letters(o, want.letters)
+	lines := sorted(want.lines, o.lines)
+	letters := sorted(want.letters, o.deadLetters)
+	c.copies(o, want.copies)
+	c.lines(o, inOrderOf(lines, o.lines, want.lines))
+	c.letters(o, letters)
 	return true, nil
 }
 
@@ -136,12 +140,19 @@ func (c *comparison) miss(r Record) int {
 	return len(outcomes)
 }
 
+// How a copy is stored, if it is.
+var (
+	asAny       = func(c *copied) { c.kept = true }
+	asSuspected = func(c *copied) { c.suspected = true }
+)
+
 // wanted is what the stream says a link should have.
 type wanted struct {
 	*comparison
 	link        warehouse.Link
-	lines       []line
-	letters     []letter
+	lines       []expected[line]
+	letters     []expected[letter]
+	copies      []*copied
 	first, last sequence.Number
 	late        int // records that arrived after the day of the link
 }
@@ -160,11 +171,27 @@ func (w *wanted) add(r Record) {
 		hashKeys = hashkey.Range{Last: hashkey.Max()}
 	}
 	for _, o := range reference.Outcomes(r.Data, hashKeys) {
-		if o.Reason != "" {
-			w.letters = append(w.letters, letterFor(o, w.link.Shard, w.source.Name(), r, w.seed))
-		} else {
-			w.lines = append(w.lines, lineOf(w.link.Format, o.Line, w.seed))
-		}
+		w.expect(r, o)
+	}
+}
+
+// expect notes what a user record should be in the link: a line or a dead letter, and what else if it is a copy.
+func (w *wanted) expect(r Record, o reference.Outcome) {
+	copy := w.copyOf(r, o)
+	asLetter := letterFor(o, w.link.Shard, w.source.Name(), r, w.seed)
+	if o.Reason != "" {
+		w.letters = append(w.letters, expected[letter]{asLetter, copy, asAny})
+	} else {
+		w.lines = append(w.lines, expected[line]{lineOf(w.link.Format, o.Line, w.seed), copy, asAny})
+	}
+	if copy == nil {
+		return
+	}
+	copy.call = asLetter.call
+	w.copies = append(w.copies, copy)
+	if !copy.again {
+		o.Reason = suspectedCopy
+		w.letters = append(w.letters, expected[letter]{letterFor(o, w.link.Shard, w.source.Name(), r, w.seed), copy, asSuspected})
 	}
 }
 

@@ -25,7 +25,12 @@ type letter struct {
 	shard   string
 	number  sequence.Number // zero: it is none
 	sub     int             // place in its container
+
+	suspected bool // as a copy
 }
+
+// suspectedCopy is the reason of a first send whose event was there, as it stands in a dead letter.
+const suspectedCopy = "suspected_copy"
 
 // readDeadLetters reads the dead letters that the link of o names.
 func (r reader) readDeadLetters(ctx context.Context, o *object) error {
@@ -108,7 +113,7 @@ func (r reader) letters(ctx context.Context, bucket, key string) (read letters, 
 }
 
 func letterOf(read warehouse.DeadLetter, seed maphash.Seed) letter {
-	l := letter{shard: read.ShardID, sub: read.SubSequence}
+	l := letter{shard: read.ShardID, sub: read.SubSequence, suspected: read.Reason == suspectedCopy}
 	l.number, _ = sequence.Parse(read.SequenceNumber)
 	l.hash(seed, read.Data, read.Stream, read.PartitionKey, read.ExplicitHashKey, string(read.Reason), read.ArrivalTime)
 	return l
@@ -116,7 +121,7 @@ func letterOf(read warehouse.DeadLetter, seed maphash.Seed) letter {
 
 // letterFor is the dead letter that a user record of the stream should have become.
 func letterFor(o reference.Outcome, shard, stream string, r Record, seed maphash.Seed) letter {
-	l := letter{shard: shard, number: r.Number, sub: o.SubSequence}
+	l := letter{shard: shard, number: r.Number, sub: o.SubSequence, suspected: o.Reason == suspectedCopy}
 	partitionKey := r.PartitionKey
 	if o.PartitionKey != nil {
 		partitionKey = asJSON(o.PartitionKey)

@@ -16,6 +16,11 @@
 // More to compare with never makes an audit weaker. A record that is there twice is a duplicate, unless the ledger
 // accounts for it or the stream has every copy where it is.
 //
+// Copies that a producer sent again are told by their identities in the stream. One whose event a link has is to be dropped, and
+// is a duplicate if it is there. A first send is never to be dropped: if a link has its event, it is to be a suspected copy. If the
+// stream does not hold the first copy any more, some object must have the event. Nothing of it is taken from the metadata, and what
+// that says of copies is checked. The memory in the metadata is not: what it knows wrongly shows with the next copy.
+//
 // # The verdict
 //
 // A figure that nobody looked at is no zero. It has a [Coverage] instead, such as 3 of 8 links, and the verdict is

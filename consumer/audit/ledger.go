@@ -26,13 +26,19 @@ type ledger struct {
 // pointer, which saves memory and the garbage collector's time.
 type entry struct {
 	number  number // of the last line
-	lines   uint32 // acknowledged that often: each a record of its own in the stream
+	lines   uint32 // acknowledged that often: each an event of its own, or, without an identity, a record
 	unknown uint16 // sends besides, which may have put a record or not
 	shard   uint16 // its place in ledger.shards
+	id      uint32 // hash of the identity of the last line; 0: it has none
 }
 
-// mayBe is how many records with this call_id the producer can have put.
-func (e entry) mayBe() uint32 { return max(1, e.lines+uint32(e.unknown)) }
+// mayBe is how many records with this call_id there can be. Of an event with an identity it is one, however often it was sent.
+func (e entry) mayBe() uint32 {
+	if e.id != 0 {
+		return e.lines
+	}
+	return max(1, e.lines+uint32(e.unknown))
+}
 
 // certain reports that a record with this call_id must be the one at number.
 func (e entry) certain() bool { return e.lines == 1 && e.unknown == 0 }
@@ -86,15 +92,15 @@ func readLedger(r io.Reader, seed maphash.Seed) (*ledger, error) {
 }
 
 func (l *ledger) add(fields []string, shards map[string]uint16, seed maphash.Seed) error {
-	if len(fields) < 3 || len(fields) > 4 {
-		return fmt.Errorf("%d fields, want call_id,shard_id,sequence_number and perhaps a number of unknown sends", len(fields))
+	if len(fields) < 3 || len(fields) > 5 {
+		return fmt.Errorf("%d fields, want call_id,shard_id,sequence_number and perhaps a number of unknown sends and an identity", len(fields))
 	}
 	n, err := sequence.Parse(fields[2])
 	if err != nil {
 		return err
 	}
 	unknown := uint64(0)
-	if len(fields) == 4 {
+	if len(fields) > 3 {
 		if unknown, err = strconv.ParseUint(fields[3], 10, 16); err != nil {
 			return fmt.Errorf("unknown sends: %w", err)
 		}
@@ -109,7 +115,14 @@ func (l *ledger) add(fields []string, shards map[string]uint16, seed maphash.See
 	}
 	call := hashOf(fields[0], seed)
 	e := l.entries[call]
-	l.entries[call] = entry{shard: shard, number: numberOf(n), lines: e.lines + 1, unknown: e.unknown + uint16(unknown)}
+	now := entry{shard: shard, number: numberOf(n), lines: e.lines + 1, unknown: e.unknown + uint16(unknown)}
+	if len(fields) > 4 {
+		now.id = uint32(hashOf(fields[4], seed) | 1)
+		if now.id == e.id { // acknowledged twice: it is one event, and either record may be stored
+			now.lines, now.unknown = e.lines, now.unknown+1
+		}
+	}
+	l.entries[call] = now
 	l.lines++
 	return nil
 }

@@ -75,7 +75,7 @@ func TestLedgers(t *testing.T) {
 		"empty":                 {"", "", 0},
 		"bad sequence number":   {good + "x,shardId-000000000001,12a\n", "line 25", 0},
 		"too few fields":        {"x,shardId-000000000001\n" + good, "line 1", 0},
-		"too many fields":       {good + "x,s,1,2,3\n", "5 fields", 0},
+		"too many fields":       {good + "x,s,1,2,3,4\n", "6 fields", 0},
 		"unknown sends, no one": {good + "x,s,1,many\n", "unknown sends", 0},
 		"broken in the middle":  {"x,\"y\"z,1\n" + good, "parse error", 0},
 	} {

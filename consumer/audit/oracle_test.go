@@ -43,6 +43,9 @@ func told(metadata map[string]string, format string) map[string]string {
 	if _, ok := told["writer"]; ok {
 		told["writer"] = "somebody"
 	}
+	if told["copies"] == "0" {
+		delete(told, "copies") // so it is without it, as in links of older versions
+	}
 	if told["rejected"] == "0" {
 		delete(told, "dead-letters")
 	}

@@ -20,6 +20,8 @@ type Report struct {
 	NoCallID      int            `json:"records_without_call_id"` // of them: foreign events, known by nothing but the stream
 	DeadLetters   int            `json:"dead_letters"`
 	Resent        int            `json:"resent"`           // copies that the producer's own retries account for
+	CopiesDropped int            `json:"copies_dropped"`   // that the stream has, and no object
+	Suspected     int            `json:"suspected_copies"` // among the dead letters: first sends of events that are there
 	LedgerRecords int            `json:"ledger_records"`   // lines of the ledger
 	NotInLedger   int            `json:"not_in_ledger"`    // records whose acknowledgement was lost, or of other producers
 	Compared      int            `json:"links_compared"`   // with the stream
@@ -70,6 +72,12 @@ func (r Report) Lines() []string {
 	}
 	if r.withLedger {
 		lines = append(lines, figure("records in the ledger", r.LedgerRecords), figure("records not in the ledger", r.NotInLedger))
+	}
+	if r.withStream {
+		lines = append(lines, figure("copies that the stream has and no object", r.CopiesDropped))
+	}
+	if r.Suspected > 0 {
+		lines = append(lines, figure("suspected copies among the dead letters", r.Suspected))
 	}
 	if r.withStream {
 		lines = append(lines, figure("links compared with the stream", r.Compared), figure("links that the stream does not hold any more", r.Uncompared))

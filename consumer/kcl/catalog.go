@@ -119,6 +119,14 @@ func recreated(before, now []types.Shard) bool {
 	})
 }
 
+// Parents names the parents of a shard, as far as it is listed.
+func (w *Worker) Parents(shard string) []string {
+	if s, listed := w.catalog.shard(shard); listed {
+		return parents(s)
+	}
+	return nil
+}
+
 func parents(s types.Shard) (ids []string) {
 	for _, id := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
 		if aws.ToString(id) != "" {

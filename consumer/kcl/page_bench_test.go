@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,20 +26,23 @@ import (
 	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/identity"
 	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 )
 
 // BenchmarkPage is what a record costs from the bytes of a GetRecords answer to the bytes of an object, without the network:
-// everything that is done once a record, by the SDK's decoder and by ours.
+// everything that is done once a record, by the SDK's decoder and by ours, and with events that have an identity.
 func BenchmarkPage(b *testing.B) {
-	for name, option := range map[string]func(*kinesis.Options){"sdk": func(*kinesis.Options) {}, "ours": kcl.WithProtocol} {
+	for name, option := range map[string]func(*kinesis.Options){"sdk": func(*kinesis.Options) {}, "ours": kcl.WithProtocol, "ours/identities": kcl.WithProtocol} {
 		b.Run(name, func(b *testing.B) {
-			answers := newAnswers(1000)
+			answers := newAnswers(1000, name == "ours/identities")
 			client := kinesis.NewFromConfig(testenv.Config("http://kinesis"), option, func(o *kinesis.Options) { o.HTTPClient = answers })
 			shard := newSink(b)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
+			began := cpu(b)
 			for b.Loop() {
 				page, err := client.GetRecords(b.Context(), &kinesis.GetRecordsInput{ShardIterator: aws.String("i")})
 				if err == nil {
@@ -52,6 +56,7 @@ func BenchmarkPage(b *testing.B) {
 			records := float64(b.N * answers.records)
 			b.SetBytes(int64(len(answers.body)))
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/records, "ns/record")
+			b.ReportMetric(float64((cpu(b)-began).Nanoseconds())/records, "cpu-ns/record")
 			b.ReportMetric(float64(after.Mallocs-before.Mallocs)/records, "allocs/record")
 			b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/records, "B/record")
 		})
@@ -62,16 +67,25 @@ func BenchmarkPage(b *testing.B) {
 type answers struct {
 	body    []byte
 	numbers []int // where the sequence numbers are
+	ids     []int // where the numbers of the identities are
 	records int
 	sent    int64
 }
 
-func newAnswers(records int) *answers {
+// newAnswers answers with so many records: of four producers with identities, or of any.
+func newAnswers(records int, identities bool) *answers {
 	a := &answers{records: records, sent: 1e15}
 	a.body = append(a.body, `{"MillisBehindLatest":0,"NextShardIterator":"i","Records":[`...)
-	for range records {
-		a.body = fmt.Appendf(a.body, `{"ApproximateArrivalTimestamp":1763900000.123,"Data":"%s","PartitionKey":"%032x","SequenceNumber":"`,
-			base64.StdEncoding.EncodeToString(callEvent()), rand.Uint64())
+	for i := range records {
+		key := fmt.Sprintf("%032x", rand.Uint64())
+		if identities {
+			key = identity.ID{Lane: identity.Lane{Run: 1<<63 + uint64(i%4), Word: 1 << 63}, Number: firstNumber}.Key(false)
+		}
+		a.body = fmt.Appendf(a.body, `{"ApproximateArrivalTimestamp":1763900000.123,"Data":"%s","PartitionKey":"%s","SequenceNumber":"`,
+			base64.StdEncoding.EncodeToString(callEvent()), key)
+		if identities {
+			a.ids = append(a.ids, len(a.body)-len(`","SequenceNumber":"`)-numberDigits)
+		}
 		a.numbers = append(a.numbers, len(a.body))
 		a.body = append(a.body, `0000000000000000"},`...)
 	}
@@ -80,6 +94,9 @@ func newAnswers(records int) *answers {
 }
 
 func (a *answers) Do(*http.Request) (*http.Response, error) {
+	for i, at := range a.ids {
+		strconv.AppendInt(a.body[at:at], firstNumber+(a.sent-1e15+int64(i))/4, 36)
+	}
 	for _, at := range a.numbers {
 		a.sent++
 		strconv.AppendInt(a.body[at:at], a.sent, 10)
@@ -88,13 +105,28 @@ func (a *answers) Do(*http.Request) (*http.Response, error) {
 		Body: io.NopCloser(bytes.NewReader(a.body))}, nil
 }
 
+// The numbers of the identities have a fixed length.
+const (
+	firstNumber  = 36 * 36 * 36 * 36 * 36 * 36
+	numberDigits = 7
+)
+
+// cpu is what the process has used so far.
+func cpu(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
 // newSink is a shard whose lease lasts and whose objects go nowhere.
 func newSink(b *testing.B) *pipeline.Pipeline {
 	log := logrus.NewEntry(&logrus.Logger{Out: io.Discard})
 	store := warehouse.NewStore(warehouse.Config{Location: warehouse.Location{Bucket: "b", Prefix: "r/"}, Format: warehouse.NDJSONGzip,
 		Timeout: time.Minute}, nowhere{}, warehouse.NewMetrics(prometheus.NewRegistry()), log)
 	shard := pipeline.New(pipeline.Config{FlushInterval: time.Hour, FlushBytes: 8 << 20, Store: store,
-		Metrics: pipeline.NewMetrics(prometheus.NewRegistry()), Log: log}, pipeline.Shard{ID: "shardId-000000000000", StartingSequenceNumber: "1"}, lasting{}, stall.NewTracker(stall.After))
+		Metrics: pipeline.NewMetrics(prometheus.NewRegistry()), Log: log}, pipeline.Shard{ID: "shardId-000000000000", StartingSequenceNumber: "1", HashKeys: hashkey.Range{Last: hashkey.Max()}}, lasting{}, stall.NewTracker(stall.After))
 	if err := shard.Open(b.Context(), "", ""); err != nil {
 		b.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/callevents/consumer/lease"
+	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/testenv"
 	"example.com/callevents/shared/testenv/faults"
 )
@@ -145,4 +148,28 @@ func acquire(ctx context.Context, t *testing.T, url, table, worker string) (held
 		return err == nil
 	})
 	return held
+}
+
+// Every link was a checkpoint. Seen to fail so, and when a drain of an empty batch stores none: that is what a handover mostly is.
+func TestCheckpointsAreStoredSeldomAndAtTheEnd(t *testing.T) {
+	b := newBench(t)
+	for range 503 {
+		b.stream.put(0)
+	}
+	shard := b.open(t, func(c *pipeline.Config, _ *warehouse.Config) { c.FlushRecords = 1 })
+	b.process(t, shard, 501)
+	ends := b.ends(t)
+	if want := []string{ends[0], ends[500]}; !slices.Equal(b.lease.positions(), want) {
+		t.Errorf("after 501 links, checkpoints %v; want %v", b.lease.positions(), want)
+	}
+	b.process(t, shard, 2)
+	for range 2 {
+		if err := shard.Drain(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ends = b.ends(t)
+	if want := []string{ends[0], ends[500], ends[502]}; !slices.Equal(b.lease.positions(), want) {
+		t.Errorf("after a drain, checkpoints %v; want %v", b.lease.positions(), want)
+	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/memory"
 	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/sequence"
@@ -24,38 +25,49 @@ const (
 	causeDrain   cause = "drain"
 )
 
-// Open finds where the chain goes on: behind the checkpoint and all links that are ahead of it. day is that of the link
-// after the checkpoint. checkpoint is zero, or day empty, if nobody knows it: then the newest link is searched for, and the
-// checkpoint counts only if it is later (the objects before a checkpoint are not needed any more). After an error Open may
-// be called again.
+// Open finds where the chain goes on: behind the newest link, which also has the memory, or behind the checkpoint, if that is
+// later (the objects before a checkpoint are not needed any more). day is that of the link after the checkpoint. checkpoint is
+// zero, or day empty, if nobody knows it. After an error Open may be called again.
 func (p *Pipeline) Open(ctx context.Context, checkpoint sequence.Number, day string) error {
 	place := warehouse.Place{Shard: p.shard.ID, Previous: checkpoint, Day: day}
-	if checkpoint.IsZero() || day == "" {
-		tip, ok, err := p.cfg.Store.Tip(ctx, p.shard.ID)
-		if err != nil {
-			return err
-		}
-		if ok && !checkpoint.After(tip.Last) {
-			return p.goOnAfter(ctx, tip)
-		}
+	known := !checkpoint.IsZero() && day != ""
+	tip, ok, err := p.tip(ctx, p.shard.ID, known)
+	if err != nil {
+		return err
+	}
+	if ok && !checkpoint.After(tip.Last) {
+		return p.goOnAfter(ctx, tip)
+	}
+	if !known {
 		place.Day = warehouse.FirstDay
 	}
 	if checkpoint.IsZero() {
 		place.Previous = p.before
 	}
-	tip, ok, err := p.cfg.Store.Resume(ctx, place)
+	ahead, found, err := p.cfg.Store.Resume(ctx, place) // on days that are too old to be searched
 	if err != nil {
 		return err
 	}
-	if ok {
-		return p.goOnAfter(ctx, tip)
+	if found {
+		return p.goOnAfter(ctx, ahead)
 	}
-	p.begin(place)
+	settled, err := p.inherited(ctx, place, tip, ok)
+	if err != nil {
+		return err
+	}
+	p.begin(place, tip, settled)
 	return nil
 }
 
-// begin empties the batch, which is to become the link at place.
-func (p *Pipeline) begin(place warehouse.Place) {
+// beginAfter begins the batch after a link. All that outlives a batch comes from its link: so whoever begins here has the same
+// memory, whether the link is ours or another writer's.
+func (p *Pipeline) beginAfter(link warehouse.Link) {
+	p.begin(link.Next(), link, memory.Read(link.Memory, link.NextDay))
+}
+
+// begin empties the batch, which is to become the link at place, after another link.
+func (p *Pipeline) begin(place warehouse.Place, link warehouse.Link, settled *memory.Memory) {
+	p.link, p.settled = link, settled
 	p.repair = nil
 	clear(p.rejected)
 	p.stall.Holds(time.Time{})
@@ -76,13 +88,18 @@ func (p *Pipeline) goOnAfter(ctx context.Context, link warehouse.Link) error {
 		return err
 	}
 	if !missing {
-		p.begin(link.Next())
+		p.beginAfter(link)
 		return nil
+	}
+	settled, err := p.memoryBefore(ctx, link)
+	if err != nil {
+		return err
 	}
 	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "rejected": link.Rejected}).
 		Warn("dead letters missing, reading the link's range again")
-	p.begin(link.Place)
-	p.batch.AnyShard = link.AnyShard // or other records would be rejected than the link lacks
+	p.begin(link.Place, warehouse.Link{}, settled)
+	// Otherwise other records would be rejected than the link lacks.
+	p.batch.AnyShard, p.batch.ByIdentity = link.AnyShard, link.ByIdentity
 	p.repair = &link
 	return nil
 }
@@ -101,6 +118,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 	if err := p.batch.Seal(nextDay); err != nil {
 		return err
 	}
+	p.remember(nextDay)
 	started := time.Now()
 
 	// Crash before the request takes effect: nothing is there. The next owner reads the records again.
@@ -109,7 +127,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 		return err
 	}
 	// Crash here: the link is there, and the checkpoint behind it. The next owner finds the link as the tip.
-	if link.First != p.batch.First() || link.Last != p.batch.Last() || link.AnyShard != p.batch.AnyShard {
+	if !link.Same(p.cfg.Store.Link(p.batch)) {
 		return p.adopt(ctx, link)
 	}
 	// Crash here, with records rejected: the link is the tip and lacks its dead letters. The next owner reads the
@@ -123,7 +141,7 @@ func (p *Pipeline) commit(ctx context.Context, nextDay string, why cause) error 
 	if link.Writer != p.cfg.Store.Writer {
 		return p.follow(ctx, link)
 	}
-	p.begin(link.Next())
+	p.beginAfter(link)
 	// Crash here: only the checkpoint is behind. The next owner starts at the tip.
 	return p.checkpoint(ctx, link)
 }
@@ -181,8 +199,8 @@ func (p *Pipeline) repeat(ctx context.Context, key string, request func(attempt 
 	}
 }
 
-// adopt goes on after the link of another writer that was first at the batch's place, and ends elsewhere or judged otherwise. The batch is
-// dropped. Records that the link has are skipped, others are read again.
+// adopt goes on after the link of another writer that was first at the batch's place, and ends elsewhere or judged otherwise. The
+// batch is dropped. Records that the link has are skipped, others are read again.
 func (p *Pipeline) adopt(ctx context.Context, link warehouse.Link) error {
 	p.cfg.Metrics.adopted.Inc()
 	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "writer": link.Writer, "sequence_number": link.Last,
@@ -219,43 +237,8 @@ func (p *Pipeline) restore(ctx context.Context) error {
 	}
 	p.countRejected()
 	p.log.WithFields(logrus.Fields{"object_key": link.DeadLetters, "rejected": p.batch.Rejected()}).Info("dead letters restored")
-	p.begin(link.Next())
+	p.beginAfter(link)
 	return p.checkpoint(ctx, link)
-}
-
-// A checkpoint is a hint: the chain says where a shard goes on. It only bounds how many links the next owner has to list, 1,000 of
-// which are one request.
-const (
-	checkpointEvery = time.Minute
-	checkpointLinks = 500
-)
-
-// checkpoint notes the end of a link whose dead letters are stored, and stores it if the last checkpoint is long ago. It
-// is the one step that may be left out. A link without records is no progress.
-func (p *Pipeline) checkpoint(ctx context.Context, link warehouse.Link) error {
-	if link.First.IsZero() {
-		return nil
-	}
-	p.noted = &link
-	p.links++
-	if p.links < checkpointLinks && time.Since(p.stored) < checkpointEvery {
-		return nil
-	}
-	return p.store(ctx)
-}
-
-// store stores the checkpoint that was noted, if there is one.
-func (p *Pipeline) store(ctx context.Context) error {
-	if p.noted == nil {
-		return nil
-	}
-	p.stall.Waits(stall.DynamoDB)
-	defer p.stall.Waits(stall.Nothing)
-	if err := p.lease.Checkpoint(ctx, p.noted.Last, p.noted.NextDay); err != nil {
-		return fmt.Errorf("checkpoint %s: %w", p.noted.Last, err)
-	}
-	p.noted, p.links, p.stored = nil, 0, time.Now()
-	return nil
 }
 
 // committed counts and logs a link that has what the batch has. Its writer may be another one, who ended at the same
@@ -268,6 +251,8 @@ func (p *Pipeline) committed(link warehouse.Link, why cause, took time.Duration)
 	}
 	m.objects.Inc()
 	m.committed.Add(float64(link.Records))
+	m.copies.Add(float64(link.Copies))
+	m.forgotten.Add(float64(p.settled.Forgotten()))
 	m.bytes.Add(float64(p.batch.BodyBytes()))
 	m.latency.Observe(took.Seconds())
 	m.flushes.WithLabelValues(string(why)).Inc()
@@ -275,7 +260,7 @@ func (p *Pipeline) committed(link warehouse.Link, why cause, took time.Duration)
 	if p.cfg.OnCommit != nil {
 		p.cfg.OnCommit(link, p.batch.BodyBytes())
 	}
-	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "records": link.Records, "rejected": link.Rejected,
+	p.log.WithFields(logrus.Fields{"object_key": link.Key(), "records": link.Records, "rejected": link.Rejected, "copies": link.Copies,
 		"bytes": p.batch.BodyBytes(), "sequence_number": link.Last, "cause": why, "elapsed_ms": took.Milliseconds()}).
 		Info("link committed")
 }

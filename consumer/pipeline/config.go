@@ -23,6 +23,9 @@ type Config struct {
 	// several goroutines, and must return at once. Nil: it never does.
 	DistributesItself func() bool
 
+	// Parents names the parents of a shard, as far as the stream lists them. It must return at once. Nil: no shard has any.
+	Parents func(shard string) []string
+
 	// OnCommit is called for every link that this worker made, with its size in bytes. It must return at once. May be
 	// nil.
 	OnCommit func(link warehouse.Link, bytes int)

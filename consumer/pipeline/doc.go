@@ -1,7 +1,8 @@
 // Package pipeline carries the records of one shard into its chain of objects:
 //
-//	page -> de-aggregate -> transform -> batch -> link -> dead letters -> checkpoint
-//	pipeline.go: one page, record by record        commit.go: one link
+//	page -> de-aggregate -> settled? -> transform -> batch -> link -> dead letters -> checkpoint
+//	pipeline.go: one page, record by record    judge.go: one record    settled.go: which events are known
+//	commit.go: one link                        checkpoint.go: its checkpoint
 //
 // Package warehouse tells the rules of the chain. This package adds where a batch ends, and plays the rules.
 //
@@ -20,6 +21,10 @@
 //   - A shard holds one batch, compressed, and the dead letters of that batch: at most FlushBytes and one record, plus
 //     the encoder. The dead letters of one record are bounded too.
 //   - An error loses nothing that the chain and the stream have. The next owner of the lease starts from them.
+//   - A record is dropped only if its producer marked it as sent again and its event is settled: a line or a dead letter of this
+//     chain, or of an ancestor's. A first send of a settled event is a dead letter. What is not known to be settled is stored.
+//   - What is settled comes from the link before the batch, together with the position, and is in the batch's link. So two
+//     writers behind one link know the same. If they do not, since one could not read it, their links differ, and one is adopted.
 //
 // A link of another writer at the batch's place is adopted: the batch is dropped as a whole, and reading goes on behind
 // that link. Merging the two would save reading again what both have, which is rare and cheap.

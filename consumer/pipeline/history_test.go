@@ -1,13 +1,9 @@
 package pipeline_test
 
 import (
-	"bytes"
-	"cmp"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -16,11 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/tidwall/gjson"
 	"pgregory.net/rapid"
 
-	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/testenv"
 )
 
@@ -37,8 +30,9 @@ func TestMain(m *testing.M) {
 
 // TestEveryRecordIsInExactlyOneObject runs random histories of several workers over one shard: crashes at every
 // request, zombies, requests that are applied long after their sender died, lost answers, conflicts, trims, lease rows
-// that are deleted, restored or rewound, pages that overlap, another layout after all have stopped. After each, one worker without faults finishes the
-// shard; then the objects must hold every record exactly once, in order, in an unbroken chain.
+// that are deleted, restored or rewound, pages that overlap, another layout after all have stopped. Shards end, and others
+// follow. A producer repeats itself, early and late. After each history, one worker without faults finishes the last shard; then
+// the objects must hold every event exactly once, in order, in unbroken chains.
 //
 // More histories: go test ./consumer/pipeline -run Exactly -rapid.checks=1000000. A failure prints its seed and the
 // shortest history that was found to show it.
@@ -79,12 +73,15 @@ func history(t *testing.T, script []byte, log func(string, ...any)) (err error) 
 	synctest.Test(t, func(*testing.T) {
 		w := &world{log: log, bucket: bucket{objects: map[string]object{}}}
 		defer w.stop()
-		for len(script) >= 2 {
-			w.step(script[0], script[1])
+		for len(script) >= 2 && err == nil {
+			err = w.step(script[0], script[1])
 			script = script[2:]
 			w.wait()
 		}
-		if err = w.readToTheEnd(); err == nil {
+		if err == nil {
+			err = w.readToTheEnd()
+		}
+		if err == nil {
 			err = w.check()
 		}
 	})
@@ -92,9 +89,9 @@ func history(t *testing.T, script []byte, log func(string, ...any)) (err error) 
 }
 
 // step does one thing that can happen, if it can happen now.
-func (w *world) step(op, arg byte) {
+func (w *world) step(op, arg byte) error {
 	requests, late := w.network.requests(), w.network.lateRequests()
-	switch op %= 20; {
+	switch op %= 24; {
 	case op < 9 && len(requests) > 0:
 		fate := max(op, 5) - 5 // mostly done
 		if op == 8 {
@@ -106,7 +103,7 @@ func (w *world) step(op, arg byte) {
 		r := late[int(arg)%len(late)]
 		w.log("%d  %s: applied late", r.worker, r.what)
 		w.network.deliver(r)
-	case op == 10 || op == 11 || op == 12:
+	case op == 10 || op == 11:
 		w.log("-  put %d", arg)
 		for range arg%3 + 1 {
 			w.stream.put(arg / 3)
@@ -126,10 +123,19 @@ func (w *world) step(op, arg byte) {
 	case op == 18:
 		w.log("-  time passes")
 		time.Sleep([]time.Duration{6 * time.Second, flushInterval}[arg%2])
+	case op == 12:
+		w.first(arg)
+	case op == 20 || op == 21:
+		w.again(arg)
+	case op == 22:
+		w.oddly(arg)
+	case op == 23 && arg > 224:
+		return w.reshard()
 	case op == 19:
 		w.stream.nextDay(int(arg)%3 + 1)
 		w.log("-  day %d, trimmed: %d", w.stream.day, w.stream.trimmed)
 	}
+	return nil
 }
 
 // disturb does to a worker what a person or a lost lease does.
@@ -191,99 +197,4 @@ func (w *world) readToTheEnd() error {
 		}
 	}
 	return errors.New("does not come to the end")
-}
-
-// check reads the objects as their users do.
-func (w *world) check() error {
-	links, err := w.links()
-	if err != nil || w.bucket.harmed != nil {
-		return errors.Join(err, w.bucket.harmed)
-	}
-	seen := make([]int, len(w.stream.users)+1)
-	for i, l := range links {
-		if i > 0 && l.Place != links[i-1].Next() {
-			return fmt.Errorf("chain broken between %s and %s", links[i-1].Key(), l.Key())
-		}
-		ids, rejects, err := w.contents(l)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.Key(), err)
-		}
-		for _, id := range append(ids, rejects...) {
-			if id < 1 || id >= len(seen) {
-				return fmt.Errorf("%s: record %d never was", l.Key(), id)
-			}
-			seen[id]++
-			if at := w.stream.numbers[w.stream.users[id-1].record]; l.First.After(at) || at.After(l.Last) {
-				return fmt.Errorf("%s: record %d at %s is not between %s and %s", l.Key(), id, at, l.First, l.Last)
-			}
-		}
-		if !slices.IsSorted(ids) || !slices.IsSorted(rejects) {
-			return fmt.Errorf("%s: out of order", l.Key())
-		}
-	}
-	for id, u := range w.stream.users {
-		if n := seen[id+1]; n > 1 || n == 0 && u.record >= w.stream.trimmed {
-			return fmt.Errorf("record %d (%s) is there %d times", id+1, w.stream.numbers[u.record], n)
-		}
-	}
-	return nil
-}
-
-// links returns the links in the order of the chain.
-func (w *world) links() ([]warehouse.Link, error) {
-	var links []warehouse.Link
-	for key, object := range w.bucket.objects {
-		i := slices.IndexFunc(locations, func(at warehouse.Location) bool { return strings.HasPrefix(key, at.Prefix) })
-		if i < 0 {
-			continue
-		}
-		l, err := warehouse.ReadLink(locations[i], key, object.metadata)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", key, err)
-		}
-		links = append(links, l)
-	}
-	slices.SortFunc(links, func(a, b warehouse.Link) int {
-		return cmp.Or(a.Previous.Compare(b.Previous), strings.Compare(a.Day, b.Day), strings.Compare(a.Key(), b.Key()))
-	})
-	return links, nil
-}
-
-// contents returns the numbers of the user records in a link and in its dead letters, against its counts.
-func (w *world) contents(l warehouse.Link) (ids, rejects []int, err error) {
-	body := w.bucket.objects[l.Key()].body
-	if l.Format == warehouse.NDJSONGzip {
-		plain, err := gzip.NewReader(bytes.NewReader(body))
-		if err != nil {
-			return nil, nil, err
-		}
-		if body, err = io.ReadAll(plain); err != nil {
-			return nil, nil, err
-		}
-	}
-	for line := range bytes.Lines(body) {
-		ids = append(ids, int(gjson.GetBytes(line, "user.user_id").Int()))
-	}
-	if len(ids) != l.Records {
-		return nil, nil, fmt.Errorf("%d lines, metadata says %d", len(ids), l.Records)
-	}
-	letters, there := w.bucket.objects[l.DeadLetters]
-	if there != (l.Rejected > 0) && w.stream.trimmed == 0 {
-		return nil, nil, fmt.Errorf("%d rejected, dead letters: %t", l.Rejected, there)
-	}
-	for line := range bytes.Lines(letters.body) {
-		var letter warehouse.DeadLetter
-		if err := json.Unmarshal(line, &letter); err != nil {
-			return nil, nil, err
-		}
-		id, err := strconv.Atoi(strings.Trim(gjson.GetBytes(letter.Data, "user.user_id").Str, "x"))
-		if err != nil || !w.stream.users[id-1].rejected {
-			return nil, nil, fmt.Errorf("dead letter of record %d: %w", id, err)
-		}
-		rejects = append(rejects, id)
-	}
-	if len(rejects) != l.Rejected && w.stream.trimmed == 0 {
-		return nil, nil, fmt.Errorf("%d dead letters, metadata says %d", len(rejects), l.Rejected)
-	}
-	return ids, rejects, nil
 }

@@ -14,6 +14,9 @@ type Metrics struct {
 	bytes     prometheus.Counter
 	objects   prometheus.Counter
 	adopted   prometheus.Counter
+	copies    prometheus.Counter
+	elsewhere prometheus.Counter
+	forgotten prometheus.Counter
 	latency   prometheus.Histogram
 	flushes   *prometheus.CounterVec
 }
@@ -45,6 +48,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		bytes:   counter("object_bytes_total", "Size of the links that this worker committed, as stored."),
 		objects: counter("objects_total", "Links that this worker committed."),
 		adopted: counter("adopted_links_total", "Links of other writers, found where this worker was about to commit."),
+		copies:  counter("copies_dropped_total", "Copies of settled events that the producer sent again, in the links that this worker committed."),
+		elsewhere: counter("identities_elsewhere_total",
+			"Records whose lane is not of their shard, as on a stream that distributes records itself: their copies are stored."),
+		forgotten: counter("lanes_forgotten_total",
+			"Lanes of producers of which a link of this worker has no room to remember everything: copies of their events may be stored."),
 		latency: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "callevents_commit_seconds",
 			Help:    "Time from the end of a batch until its link and its dead letters were stored, attempts included.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}),

@@ -81,7 +81,9 @@ func judged(t *testing.T, itself bool) (*bench, *pipeline.Pipeline) {
 		container.Add("p", key, []byte(data))
 	}
 	b.stream.records[0].Data = container.Flush(nil)
-	b.stream.users = []user{{0, false}, {0, !itself}, {0, true}}
+	for i, rejected := range []bool{false, !itself, true} {
+		b.stream.users[i].rejected = rejected
+	}
 	return b, b.reader(t, itself)
 }
 

@@ -2,18 +2,16 @@ package pipeline
 
 import (
 	"context"
-	"encoding/base64"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 	"github.com/sirupsen/logrus"
 
+	"example.com/callevents/consumer/memory"
 	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/transform"
 	"example.com/callevents/consumer/warehouse"
-	"example.com/callevents/shared/hashkey"
-	"example.com/callevents/shared/kpl"
 	"example.com/callevents/shared/sequence"
 )
 
@@ -30,6 +28,8 @@ type Pipeline struct {
 	before sequence.Number // where the shard starts: no record has it
 
 	batch    *warehouse.Batch
+	settled  *memory.Memory           // the events that are a line or a dead letter, up to the batch's last record
+	link     warehouse.Link           // the one before the batch; zero: none, or nobody knows it
 	arrived  time.Time                // when the batch's first record arrived, by Kinesis' clock
 	started  time.Time                // what the batch's age counts from, by ours: when that record was read, or when it arrived
 	rejected map[transform.Reason]int // in the batch
@@ -48,6 +48,7 @@ func New(cfg Config, shard Shard, lease Lease, tracker *stall.Tracker) *Pipeline
 		cfg: cfg, shard: shard, lease: lease, stall: tracker, before: shard.StartingSequenceNumber.Before(),
 		log:      cfg.Log.WithField("shard_id", shard.ID),
 		batch:    cfg.Store.NewBatch(),
+		settled:  memory.New(warehouse.FirstDay),
 		rejected: map[transform.Reason]int{},
 	}
 }
@@ -154,8 +155,9 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 	}
 	p.batch.Append(at)
 	u := &p.user
-	u.judge(record.Data, p.hashKeys())
-	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected)))
+	u.judge(record.Data, p.hashKeys(), p.identify(record))
+	p.batch.AddCopies(u.copied)
+	p.cfg.Metrics.records.Add(float64(len(u.ends) + len(u.rejected) + u.copied))
 	for i, end := range u.ends {
 		if p.repair != nil {
 			break // the lines are in the link already
@@ -175,91 +177,6 @@ func (p *Pipeline) append(record *types.Record, at sequence.Number) error {
 		}
 	}
 	return nil
-}
-
-// hashKeys are those of the user records that the batch takes for its shard's own.
-func (p *Pipeline) hashKeys() hashkey.Range {
-	if p.batch.AnyShard {
-		return hashkey.Range{Last: hashkey.Max()}
-	}
-	return p.shard.HashKeys
-}
-
-// userRecords are the user records of one Kinesis record, each judged once: it becomes a line or a dead letter.
-type userRecords struct {
-	lines    []byte // each with its line feed
-	ends     []int  // of the lines
-	rejected []rejection
-	bytes    int // of the rejected ones as dead letters
-}
-
-type rejection struct {
-	user   kpl.Record
-	reason transform.Reason
-}
-
-// maxDeadLetterBytes bounds the dead letters of one Kinesis record, and so what a batch can hold beyond FlushBytes: one
-// record of 10 MiB, in base64, or some 85,000 small ones of a container.
-const maxDeadLetterBytes = 32 << 20
-
-// judge takes a Kinesis record of a shard with those hash keys apart, and transforms its user records. A container whose rejected user records would
-// take more than maxDeadLetterBytes becomes one dead letter as a whole.
-func (u *userRecords) judge(data []byte, hashKeys hashkey.Range) {
-	*u = userRecords{lines: u.lines[:0], ends: u.ends[:0], rejected: u.rejected[:0]}
-	users, aggregated := kpl.Split(data, hashKeys)
-	if !aggregated {
-		u.add(kpl.Record{Data: data})
-		return
-	}
-	for user := range users {
-		u.add(user)
-		if u.bytes > maxDeadLetterBytes {
-			whole := rejection{kpl.Record{Data: data}, transform.ContainerOverflow}
-			*u = userRecords{lines: u.lines[:0], ends: u.ends[:0], rejected: append(u.rejected[:0], whole)}
-			return
-		}
-	}
-}
-
-func (u *userRecords) add(user kpl.Record) {
-	reason := transform.Reason(user.Reason)
-	if reason == "" {
-		u.lines, reason = transform.Append(u.lines, user.Data)
-	}
-	if reason != "" {
-		u.rejected = append(u.rejected, rejection{user, reason})
-		u.bytes += deadLetterBytes(user)
-		return
-	}
-	u.lines = append(u.lines, '\n')
-	u.ends = append(u.ends, len(u.lines))
-}
-
-// deadLetterBytes is about the size of user as a dead letter, and seldom less: names, numbers and times, a partition
-// key that JSON escapes throughout, and the data in base64.
-func deadLetterBytes(user kpl.Record) int {
-	const fixed = 384
-	return fixed + 6*len(user.PartitionKey) + base64.StdEncoding.EncodedLen(len(user.Data))
-}
-
-// deadLetter describes a rejected user record. A user record without a partition key of its own has that of its Kinesis
-// record.
-func (p *Pipeline) deadLetter(record *types.Record, r rejection) warehouse.DeadLetter {
-	letter := warehouse.DeadLetter{
-		Stream:          p.cfg.Stream,
-		ShardID:         p.shard.ID,
-		SequenceNumber:  aws.ToString(record.SequenceNumber),
-		SubSequence:     r.user.SubSequence,
-		PartitionKey:    aws.ToString(record.PartitionKey),
-		ExplicitHashKey: string(r.user.ExplicitHashKey),
-		ArrivalTime:     aws.ToTime(record.ApproximateArrivalTimestamp).UTC(),
-		Reason:          r.reason,
-		Data:            r.user.Data,
-	}
-	if r.user.PartitionKey != nil {
-		letter.PartitionKey = string(r.user.PartitionKey)
-	}
-	return letter
 }
 
 // full names the limit that the batch has reached, if any.

@@ -24,6 +24,7 @@ import (
 type world struct {
 	network network
 	stream  stream
+	past    []stream // shards that have ended
 	bucket  bucket
 	row     row
 	former  []row // for a restore from a backup
@@ -143,10 +144,12 @@ func (w *world) acquire() *worker {
 		Location: l.Location, ErrorsPrefix: l.errorsPrefix, Format: l.format, Locations: w.written,
 		Timeout: 1000 * time.Hour, Retention: 24 * time.Hour,
 	}, &s3Client{&w.network, &w.bucket, v.id}, warehouseMetrics, quietLog)
+	now := shards[w.stream.shard].Shard
+	now.StartingSequenceNumber = startNumber
 	shard := pipeline.New(pipeline.Config{
-		FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
+		Parents: parents, FlushInterval: flushInterval, FlushRecords: 4, Store: store, Metrics: pipelineMetrics, Log: quietLog,
 		DistributesItself: func() bool { return v.id%3 == 0 }, // it was changed, and not all have seen it
-	}, pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, v, stall.NewTracker(stall.After))
+	}, now, v, stall.NewTracker(stall.After))
 	from := w.row
 	w.running.Go(func() {
 		defer close(v.ended)

@@ -12,6 +12,7 @@ import (
 
 	"example.com/callevents/consumer/warehouse"
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/identity"
 	"example.com/callevents/shared/wait"
 )
 
@@ -59,10 +60,11 @@ func (p *putter) add(ctx context.Context, entry warehouse.DeadLetter) (put int, 
 }
 
 // request keeps the keys of the record if the stream accepts them. Some records were rejected because they have no
-// partition key. The sequence number serves as one: any key is as good, and it spreads.
+// partition key. The sequence number serves as one: any key is as good, and it spreads. It also replaces an identity: a redrive
+// is a new record, and the consumer would drop it as a copy of the rejected one.
 func request(entry warehouse.DeadLetter) types.PutRecordsRequestEntry {
 	e := types.PutRecordsRequestEntry{Data: entry.Data, PartitionKey: &entry.PartitionKey}
-	if entry.PartitionKey == "" || utf8.RuneCountInString(entry.PartitionKey) > maxPartitionKeyChars {
+	if id, _ := identity.Parse(entry.PartitionKey); !id.None() || entry.PartitionKey == "" || utf8.RuneCountInString(entry.PartitionKey) > maxPartitionKeyChars {
 		e.PartitionKey = &entry.SequenceNumber
 	}
 	if _, err := hashkey.Parse(entry.ExplicitHashKey); err == nil {

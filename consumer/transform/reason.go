@@ -28,6 +28,9 @@ const (
 	NoPartitionKey     = Reason(kpl.NoPartitionKey)
 	BadHashKey         = Reason(kpl.BadHashKey)
 	OutsideShard       = Reason(kpl.OutsideShard)
+	// SuspectedCopy: an event that the producer sent as a first one, and that is settled. The first attempt was applied after
+	// a later one, or somebody uses the identities of another producer.
+	SuspectedCopy Reason = "suspected_copy"
 	// ContainerOverflow: so many user records are rejected that one by one they would be too much for an object. The
 	// container is kept as a whole, good user records included; a redrive takes it apart.
 	ContainerOverflow Reason = "container_overflow"
@@ -37,7 +40,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		NotJSON, InvalidUTF8, TooDeep, DuplicateName, NoUserID, UserIDNotInteger,
-		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey, OutsideShard, ContainerOverflow,
+		ContainerMalformed, ContainerEmpty, ContainerNested, NoPartitionKey, BadHashKey, OutsideShard, ContainerOverflow, SuspectedCopy,
 	}
 }
 

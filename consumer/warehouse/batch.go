@@ -22,8 +22,12 @@ type Batch struct {
 	bytes       int // before compression
 	attempts    int // to create it
 
-	// AnyShard goes into the link, see [Link.AnyShard]. Begin clears it.
-	AnyShard bool
+	// AnyShard and ByIdentity go into the link, see [Link]. Begin clears the one and sets the other.
+	AnyShard, ByIdentity bool
+
+	copies int
+	memory string
+	before Name
 
 	format      Format
 	encoder     encoder
@@ -60,6 +64,7 @@ func newBatch(format Format) *Batch {
 func (b *Batch) Begin(place Place) {
 	b.place, b.nextDay, b.first, b.last = place, place.Day, "", place.Previous
 	b.records, b.rejected, b.bytes, b.attempts, b.AnyShard = 0, 0, 0, 0, false
+	b.copies, b.memory, b.before, b.ByIdentity = 0, "", Name{}, true
 	b.body.Reset()
 	b.deadLetters.Reset()
 	b.encoder.Reset(&b.body)
@@ -116,6 +121,9 @@ func (b *Batch) AddDeadLetter(letter DeadLetter) error {
 	return err
 }
 
+// AddCopies counts copies of the last record that are not stored.
+func (b *Batch) AddCopies(n int) { b.copies += n }
+
 // Seal ends the object, to be called once. The link after it is to be on nextDay.
 func (b *Batch) Seal(nextDay string) error {
 	b.nextDay = nextDay
@@ -128,11 +136,22 @@ func (s *Store) Link(b *Batch) Link {
 		Location: s.Location, Place: b.place, Application: s.Application, Stream: s.Stream,
 		First: b.first, Last: b.last, NextDay: b.nextDay, Records: b.records, Rejected: b.rejected,
 		Format: b.format, Writer: s.Writer, AnyShard: b.AnyShard,
+		ByIdentity: b.ByIdentity, Copies: b.copies, Memory: b.memory, Before: b.before,
 	}
 	if l.Rejected > 0 {
 		l.DeadLetters = l.Place.Key(DeadLettersPrefix(s.ErrorsPrefix, s.Application), NDJSON)
 	}
 	return l
+}
+
+// Remember gives a sealed batch the link before it, if that is to be named, and a memory that is as large as there is room for
+// in the link's metadata. So no link is refused for its size: if there is no room for the name, the link does without.
+func (s *Store) Remember(b *Batch, before Name, memory func(room int) string) {
+	b.before = before
+	if s.Link(b).room() < 0 {
+		b.before = Name{}
+	}
+	b.memory = memory(s.Link(b).room())
 }
 
 // zstdWindowBytes bounds the encoder's memory; call events repeat themselves within far less. Its fastest level makes

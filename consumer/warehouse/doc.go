@@ -27,16 +27,19 @@
 //  3. Link, then its dead letters, then the checkpoint. Nothing follows a link before its dead letters are stored. So
 //     they can be missing at the tip only; the writer that finds such a tip restores them from the stream. They overwrite
 //     nothing but dead letters of the same link.
-//  4. A shard is resumed behind its newest link or its checkpoint, the later of the two. The place behind a checkpoint is
-//     known, if the day that was stored with it is there: links are looked for from that place on, in all formats, and
-//     followed to the end ([Store.Resume]). Otherwise the newest link is searched for ([Store.Tip]): the checkpoint was
-//     lost with its table, or changed by hand. In both cases wherever the application has written and nobody has forgotten.
+//  4. A shard is resumed behind its newest link or its checkpoint, the later of the two. The newest link is searched for, on the
+//     newest days ([Store.Tip]). If it is not there, links are looked for from the place behind the checkpoint on, in all
+//     formats, and followed to the end ([Store.Resume]). That place is known if the day that was stored with the checkpoint is
+//     there; otherwise it is the shard's first. In both cases wherever the application has written and nobody has forgotten.
 //     A writer that adopts a link follows the chain to its end before it reads on.
 //  5. A batch ends when the next record arrived on a later day. Its link says so, and the place behind it is on that
 //     day. If the batch is empty at that moment, a link without records is committed. A batch of rejected records alone
 //     is a link of zero lines.
 //  6. A record that is not after the last one is dropped.
-//  7. Before anything is read, the store must refuse the second of two creates of the same object.
+//  7. A link's metadata says which events of the producers are settled after its last record (package memory). A shard without links
+//     begins with what its parents' newest links say. After a 412 the link that is there is our own only if all of its metadata
+//     but the writer is what we sent; else it is adopted.
+//  8. Before anything is read, the store must refuse the second of two creates of the same object.
 //
 // Package pipeline plays them: commit.go there is the protocol, step by step.
 //
@@ -62,7 +65,7 @@
 // Objects ahead of the checkpoint that somebody deletes, moves or overwrites. A change of the location or format while
 // a request of a former run is still under way: stop all instances first, then start with the new one. A former location
 // that a person gave up, or that denies access, while it holds links ahead of a checkpoint. Stores without conditional
-// writes, which rule 7 refuses.
+// writes, which rule 8 refuses.
 //
 // The package reads no stream, owns no lease and starts no goroutine.
 package warehouse

@@ -48,6 +48,16 @@ type Place struct {
 	Day      string          // 2006-01-02, UTC, never earlier than the day of the link before
 }
 
+// Name says which object a link is.
+type Name struct {
+	Location
+	Place
+	Format Format
+}
+
+// Key returns the name of the object.
+func (n Name) Key() string { return n.Place.Key(n.Prefix, n.Format) }
+
 // Key returns the name of the object at p:
 //
 //	<prefix>dt=<day>/<shard>-after-<previous, padded to 56 digits>.<format>

@@ -73,10 +73,13 @@ func (s *Store) steps(steps []startup.Step) []startup.Step {
 // longest is a link whose key and metadata are as long as any of this store's.
 func (s *Store) longest() Link {
 	highest := sequence.Number(strings.Repeat("9", sequence.Digits))
-	return s.Link(&Batch{
+	link := s.Link(&Batch{
 		place: Place{Shard: "shardId-999999999999", Previous: highest, Day: FirstDay},
 		first: highest, last: highest, nextDay: FirstDay, records: 1e9, rejected: 1e9, format: s.Format,
+		ByIdentity: true, copies: 1e9,
 	})
+	link.Memory = strings.Repeat("m", max(0, link.room())) // what is left over is the memory's
+	return link
 }
 
 // checkNames needs no request.
@@ -87,7 +90,7 @@ func (s *Store) checkNames(context.Context) error {
 			return fatal("keys would have up to %d bytes, S3 takes %d: shorten --%s by %d", len(key), maxKeyBytes, flag, len(key)-maxKeyBytes)
 		}
 	}
-	size := 0
+	size := -len(link.Memory)
 	for key, value := range link.metadata() {
 		size += len(key) + len(value)
 	}

@@ -100,6 +100,11 @@ func (s *Store) Head(ctx context.Context, place Place) (link Link, ok bool, err 
 	return s.head(ctx, s.Location, place, s.Format)
 }
 
+// Named reads the link with a name, which may be at a former location.
+func (s *Store) Named(ctx context.Context, name Name) (link Link, ok bool, err error) {
+	return s.head(ctx, name.Location, name.Place, name.Format)
+}
+
 func (s *Store) head(ctx context.Context, at Location, place Place, f Format) (link Link, ok bool, err error) {
 	key := place.Key(at.Prefix, f)
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)

@@ -9,6 +9,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"example.com/callevents/consumer/memory"
 )
 
 // Follow returns the newest link at place or behind it, at the present location; ok is false if nothing is at place.
@@ -80,8 +82,9 @@ func (s *Store) here(ctx context.Context, place Place) (bool, error) {
 }
 
 // Tip searches for the newest link of a shard, wherever the application has written, without knowing a place; ok is
-// false if none is found. It searches the newest days that exist, as many as retention can hold records of. So neither a
-// clock of ours nor the lease table matters. An older tip is found by [Store.Resume] from the shard's first place.
+// false if none is found. It searches the newest days that exist, as many as retention can hold records of, or as a link's
+// memory is of use. So neither a clock of ours nor the lease table matters. An older tip is found by [Store.Resume] from the
+// shard's first place.
 //
 // It lists the days, then the shard's links of the newest day that has any, see [Store.newest]. A shard costs three
 // requests a location if that day has up to 1,000 links, and a shard without links one request for each day of retention.
@@ -131,7 +134,7 @@ func (s *Store) tipIn(ctx context.Context, at Location, shard string) (Link, boo
 // that looks like a day.
 func (s *Store) retainedDays() int {
 	const day = 24 * time.Hour
-	return int((s.Retention+day-1)/day) + 2
+	return max(int((s.Retention+day-1)/day), memory.Days) + 2
 }
 
 // days lists the days that have objects, newest first.

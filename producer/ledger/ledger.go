@@ -1,7 +1,8 @@
 // Package ledger lists the acknowledged records in a file, so that a run can be verified.
 //
 // The file is CSV without a header, with one line per record: call_id, shard id, sequence number. A fourth field follows
-// if earlier attempts to put the record had an unknown outcome: their number. The stream may have as many further copies.
+// if earlier attempts to put the record had an unknown outcome: their number. The stream may have as many further copies. A
+// record that has an identity has a fifth field, too: the consumer stores one copy of it.
 //
 // The sender appends each answer of Kinesis before it does anything else with it, and each append is one write to the
 // file. So SIGKILL loses no line of an answer that the sender has received. The records of the calls in flight may be in
@@ -20,13 +21,15 @@ import (
 	"strconv"
 
 	"example.com/callevents/producer/private"
+	"example.com/callevents/shared/identity"
 )
 
 // Line is one acknowledged record.
 type Line struct {
 	CallID, ShardID, SequenceNumber string
 
-	Unknown int // earlier attempts with unknown outcome: each may have put a copy
+	Unknown int         // earlier attempts with unknown outcome, one for all of a former run: each may have put a copy
+	ID      identity.ID // may be none
 }
 
 // File is a ledger on disk. One goroutine may use it at a time.
@@ -71,8 +74,11 @@ func (f *File) Append(lines []Line) error {
 	out := csv.NewWriter(&f.buf)
 	for _, l := range lines {
 		fields := []string{l.CallID, l.ShardID, l.SequenceNumber}
-		if l.Unknown > 0 {
+		if l.Unknown > 0 || !l.ID.None() {
 			fields = append(fields, strconv.Itoa(l.Unknown))
+		}
+		if !l.ID.None() {
+			fields = append(fields, l.ID.Key(false))
 		}
 		_ = out.Write(fields) // a buffer accepts everything
 	}

@@ -9,17 +9,24 @@ import (
 	"testing"
 
 	"example.com/callevents/producer/ledger"
+	"example.com/callevents/shared/identity"
 )
 
 func TestEntriesAreOnDiskBeforeClose(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.csv")
 	odd := "a,\"b\"\nc"
+	id := identity.ID{Lane: identity.Lane{Run: 35, Word: 36}, Number: 1}
+	lines := []ledger.Line{
+		{CallID: "id-1", ShardID: "shardId-000000000000", SequenceNumber: "49"},
+		{CallID: odd, ShardID: "shardId-000000000001", SequenceNumber: "50", Unknown: 2},
+		{CallID: "id-2", ShardID: "shardId-000000000000", SequenceNumber: "51", ID: id},
+	}
 	for range 2 { // the second run goes on where the first stopped
 		file, err := ledger.Open(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := file.Append([]ledger.Line{{"id-1", "shardId-000000000000", "49", 0}, {odd, "shardId-000000000001", "50", 2}}); err != nil {
+		if err := file.Append(lines); err != nil {
 			t.Fatal(err)
 		}
 		defer file.Close()
@@ -33,10 +40,10 @@ func TestEntriesAreOnDiskBeforeClose(t *testing.T) {
 	}
 	reader := csv.NewReader(strings.NewReader(string(text)))
 	reader.FieldsPerRecord = -1
-	lines, err := reader.ReadAll()
-	want := [][]string{{"id-1", "shardId-000000000000", "49"}, {odd, "shardId-000000000001", "50", "2"}}
-	if err != nil || !reflect.DeepEqual(lines, append(want, want...)) {
-		t.Errorf("read back %q, %v", lines, err)
+	read, err := reader.ReadAll()
+	want := [][]string{{"id-1", "shardId-000000000000", "49"}, {odd, "shardId-000000000001", "50", "2"}, {"id-2", "shardId-000000000000", "51", "0", "~1.z.10.1"}}
+	if err != nil || !reflect.DeepEqual(read, append(want, want...)) {
+		t.Errorf("read back %q, %v", read, err)
 	}
 }
 
@@ -50,7 +57,7 @@ func TestOpenRemovesALineThatWasCutShort(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := file.Append([]ledger.Line{{"new", "s", "2", 0}}); err != nil {
+		if err := file.Append([]ledger.Line{{CallID: "new", ShardID: "s", SequenceNumber: "2"}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := file.Close(); err != nil {

@@ -8,6 +8,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/sirupsen/logrus"
+
+	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/identity"
 )
 
 // maxRefusals is how many records in a row may be refused, each for itself. More are no matter of the records: the run
@@ -16,12 +19,18 @@ const maxRefusals = 20
 
 // tooLarge puts aside a record that is larger than the stream takes. It is for the goroutine that calls Put.
 func (s *Sender) tooLarge(r Record) bool {
-	if s.cfg.MaxRecordBytes == 0 || len(r.Event.JSON)+len(r.Event.CallID) <= s.cfg.MaxRecordBytes {
+	switch bytes := len(r.Event.JSON); {
+	case s.cfg.MaxRecordBytes == 0, bytes+identity.MaxKeyBytes+len(r.Event.CallID) <= s.cfg.MaxRecordBytes: // most are far from it
+		return false
+	case bytes+len(r.partitionKey(true)) <= s.cfg.MaxRecordBytes:
 		return false
 	}
+	reason := fmt.Errorf("%d bytes with its partition key, the stream takes %d", len(r.Event.JSON)+len(r.partitionKey(true)), s.cfg.MaxRecordBytes)
+	if !r.again {
+		r.Event.ID = identity.ID{} // the next event gets the number
+	}
 	e := newEntry(r, nil)
-	reason := fmt.Errorf("%d bytes with its partition key, the stream takes %d", e.bytes(), s.cfg.MaxRecordBytes)
-	err := s.files.Aside.Write(eventsOf([]*entry{e}))
+	err := s.files.Aside.Write(e.neverPut())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.account.accepted(r)
@@ -74,7 +83,9 @@ func (s *Sender) oldestSuspect() (created time.Time) {
 func (e *entry) takeApart() (single []*entry) {
 	for _, r := range e.records {
 		one := newEntry(r, e.queue)
-		one.unknown = e.unknown
+		if one.unknown = e.unknown; e.again {
+			one.mark()
+		}
 		single = append(single, one)
 	}
 	return single
@@ -82,8 +93,17 @@ func (e *entry) takeApart() (single []*entry) {
 
 // refuse puts a record aside that Kinesis does not take.
 func (s *Sender) refuse(e *entry, reason error) {
-	err := s.onDisk(SpillFailing, func() error { return s.files.Aside.Write(eventsOf([]*entry{e})) })
+	err := s.onDisk(SpillFailing, func() error { return s.files.Aside.Write(e.neverPut()) })
 	s.wasPutAside(e, reason, err)
+}
+
+// neverPut are the events of an entry that the stream does not take. If a person mends them, they are new ones.
+func (e *entry) neverPut() []event.Event {
+	events := eventsOf([]*entry{e})
+	for i := range events {
+		events[i].ID = identity.ID{}
+	}
+	return events
 }
 
 // wasPutAside names the record. If it could not be put aside, it is spilled.
@@ -94,6 +114,6 @@ func (s *Sender) wasPutAside(e *entry, reason, err error) {
 		return
 	}
 	s.account.putAside(e)
-	s.log.WithError(reason).WithFields(logrus.Fields{"call_id": e.partitionKey, "bytes": e.bytes()}).
+	s.log.WithError(reason).WithFields(logrus.Fields{"call_id": e.records[0].Event.CallID, "bytes": e.bytes()}).
 		Error("record refused, it is put aside and the others go on")
 }

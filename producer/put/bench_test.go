@@ -31,8 +31,8 @@ func (sink) PutRecords(_ context.Context, in *kinesis.PutRecordsInput, _ ...func
 // BenchmarkSender measures an event from its generation to its acknowledgement, without the AWS client.
 func BenchmarkSender(b *testing.B) {
 	for _, n := range []int{1, 4, 64} {
-		for _, aggregate := range []bool{false, true} {
-			b.Run(fmt.Sprintf("shards=%d/aggregate=%v", n, aggregate), func(b *testing.B) {
+		for _, how := range []struct{ aggregate, identity bool }{{false, true}, {false, false}, {true, true}, {true, false}} {
+			b.Run(fmt.Sprintf("shards=%d/aggregate=%v/identity=%v", n, how.aggregate, how.identity), func(b *testing.B) {
 				log := logrus.New()
 				log.SetOutput(io.Discard)
 				generator, err := generate.New(1, time.Now)
@@ -40,8 +40,11 @@ func BenchmarkSender(b *testing.B) {
 					b.Fatal(err)
 				}
 				router := route.New(1)
+				if how.identity {
+					router.OpenLanes(run)
+				}
 				router.Use(shards(n))
-				cfg := put.Config{Stream: "calls", Linger: 100 * time.Millisecond, InFlight: 8, MaxRecordBytes: 1 << 20, RecordTTL: time.Minute, Aggregate: aggregate}
+				cfg := put.Config{Stream: "calls", Linger: 100 * time.Millisecond, InFlight: 8, MaxRecordBytes: 1 << 20, RecordTTL: time.Minute, Aggregate: how.aggregate}
 				sender := put.NewSender(cfg, sink{}, put.Files{Spill: &spilled{}, Aside: &spilled{}}, func(uint64) {}, log)
 				ended := make(chan error)
 				go func() { ended <- sender.Run(b.Context()) }()

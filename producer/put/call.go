@@ -68,6 +68,7 @@ func (c *call) send(ctx context.Context, api API, cfg Config) {
 	}
 	if c.err == nil {
 		c.outcome = refused // an entry with an error code was not put
+		c.markFailed()
 		return
 	}
 	c.outcome = classify(c.err)
@@ -76,6 +77,17 @@ func (c *call) send(ctx context.Context, api API, cfg Config) {
 		c.results[i].ErrorCode = aws.String(codeOf(c.err))
 		if c.outcome == unknown {
 			e.unknown++
+			e.mark()
+		}
+	}
+}
+
+// markFailed marks the entries that failed for anything but a limit. A limit is checked before a record is put. Of an
+// internal error nobody says so.
+func (c *call) markFailed() {
+	for i, e := range c.entries {
+		if code := aws.ToString(c.results[i].ErrorCode); !c.done(i) && !isThrottling(code) {
+			e.mark()
 		}
 	}
 }
@@ -93,8 +105,12 @@ func (c *call) lines() []ledger.Line {
 			continue
 		}
 		for _, r := range e.records {
+			unknown := e.unknown
+			if r.again {
+				unknown++ // an earlier run may have put it
+			}
 			lines = append(lines, ledger.Line{CallID: r.Event.CallID, ShardID: aws.ToString(c.results[i].ShardId),
-				SequenceNumber: *c.results[i].SequenceNumber, Unknown: e.unknown})
+				SequenceNumber: *c.results[i].SequenceNumber, Unknown: unknown, ID: r.Event.ID})
 		}
 	}
 	return lines

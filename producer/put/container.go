@@ -80,14 +80,18 @@ func (c *containers) oldest() (created time.Time) {
 	return created
 }
 
-// pack reports false if the container has no room for the record.
+// pack reports false if the container has no room for the record, or if its number does not follow: a container tells the
+// number of its first record only.
 //
 // All records of a container carry the explicit hash key of the first one. So all of them belong to the shard that gets
 // the container, also after a split. Readers do not store records of a container that belong to another shard.
 func (c *container) pack(r Record, now time.Time) bool {
 	key := r.To.ExplicitHashKey
-	if len(c.records) > 0 {
+	if n := len(c.records); n > 0 {
 		key = c.records[0].To.ExplicitHashKey
+		if c.records[n-1].Event.ID.Plus(1) != r.Event.ID {
+			return false
+		}
 	}
 	if !c.packer.Add(r.Event.CallID, key, r.Event.JSON) {
 		return false

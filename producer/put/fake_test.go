@@ -28,6 +28,7 @@ type stream struct {
 	shards  []route.Shard
 	latency time.Duration
 	refuse  func(shardID, data string) bool  // this entry, for throughput
+	entry   func() string                    // an error code of an entry; empty: none
 	fail    func() (err error, applied bool) // the whole call; applied: the records were put all the same
 	check   func(in *kinesis.PutRecordInput) // strict order
 	invalid func(data string) bool           // a call with it is refused as a whole
@@ -113,6 +114,11 @@ func (s *stream) put(data, partitionKey, hashKey string) types.PutRecordsResultE
 	}
 	if s.refuse != nil && s.refuse(shardID, data) {
 		return types.PutRecordsResultEntry{ErrorCode: aws.String("ProvisionedThroughputExceededException"), ErrorMessage: aws.String("slow down")}
+	}
+	if s.entry != nil {
+		if code := s.entry(); code != "" {
+			return types.PutRecordsResultEntry{ErrorCode: &code}
+		}
 	}
 	s.sequence++
 	s.records = append(s.records, stored{data, partitionKey, hashKey, shardID, s.sequence, time.Now()})

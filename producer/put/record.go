@@ -5,35 +5,64 @@ import (
 
 	"example.com/callevents/producer/route"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/identity"
 )
 
-// Record is one event on its way to the stream.
+// Record is one event on its way to the stream. An event that has an identity may be in the stream already.
 type Record struct {
 	Event   event.Event
 	To      route.Destination
 	Created time.Time // the record TTL counts from here
+
+	again bool // the event had its identity before Put
+}
+
+// partitionKey is the identity of the event, or its call_id if it has none.
+func (r *Record) partitionKey(again bool) string {
+	if r.Event.ID.None() {
+		return r.Event.CallID
+	}
+	return r.Event.ID.Key(again || r.again)
+}
+
+// numbers are those that the lanes have given out. They are for the goroutine that calls Put.
+type numbers map[identity.Lane]uint64
+
+// next is the identity of the next event of a lane; none if there is no lane.
+func (n numbers) next(lane identity.Lane) identity.ID {
+	if lane == (identity.Lane{}) {
+		return identity.ID{}
+	}
+	return identity.ID{Lane: lane, Number: n[lane] + 1}
 }
 
 // entry is one entry of a PutRecords request, which Kinesis counts as one record. It carries one event, or a container
-// of many. Its partition key and explicit hash key stay the same however often it is sent.
+// of many. Its identity and explicit hash key stay the same however often it is sent.
 type entry struct {
 	data         []byte
-	partitionKey string
+	partitionKey string // the identity of the first event, if it has one; marked if the entry may be in the stream
 	hashKey      string
 	queue        *queue // of the shard that it was routed to
 	mapVersion   uint64
 	records      []Record  // oldest first, never empty
 	one          [1]Record // backs records if there is only one
 	attempts     int
-	unknown      int // attempts with unknown outcome: each may have put the entry
+	again        bool // it may be in the stream
+	unknown      int  // attempts with unknown outcome: each may have put the entry
 }
 
 // newEntry returns an entry for one record.
 func newEntry(r Record, q *queue) *entry {
-	e := &entry{data: r.Event.JSON, partitionKey: r.Event.CallID, hashKey: r.To.ExplicitHashKey.String(),
+	e := &entry{data: r.Event.JSON, partitionKey: r.partitionKey(false), hashKey: r.To.ExplicitHashKey.String(),
 		queue: q, mapVersion: r.To.MapVersion, one: [1]Record{r}}
 	e.records = e.one[:]
 	return e
+}
+
+// mark says that the entry may be in the stream, which the next attempt tells its readers.
+func (e *entry) mark() {
+	e.again = true
+	e.partitionKey = e.records[0].partitionKey(true)
 }
 
 // bytes is the size as Kinesis counts it, partition key included.

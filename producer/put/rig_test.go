@@ -65,6 +65,13 @@ func start(t *testing.T, n int, cfg put.Config, prepare func(*rig)) *rig {
 	return b
 }
 
+// openLanes has the router give identities.
+func (b *rig) openLanes() {
+	b.router = route.New(1)
+	b.router.OpenLanes(run)
+	b.router.Use(b.stream.shards)
+}
+
 func id(n int) string { return fmt.Sprintf("call-%06d", n) }
 
 // make puts n records.

@@ -11,7 +11,9 @@
 //
 // What always holds: the answer is judged entry by entry. Only entries that failed are sent again, under the same
 // explicit hash key. Every record that Put was given ends in the ledger, in the spill or aside. A call without an answer may
-// have put its records. They are sent again, so the stream may have them twice, and they count as possible duplicates.
+// have put its records. They are sent again, so the stream may have them twice, and they count as possible duplicates. An event
+// gets its identity when it is accepted and keeps it, also in the spill. From the first attempt that may have put it, its
+// partition key says so. Package identity tells the form, and the consumer drops the second copy.
 //
 // What a crash leaves behind:
 //
@@ -56,6 +58,7 @@ type Sender struct {
 	log       logrus.FieldLogger
 	wakeUp    wait.Signal // wakes Run
 	pulse     *pulse.Pulse
+	numbers   numbers
 
 	mu          sync.Mutex // guards everything below; Run releases it only while it waits
 	room        sync.Cond  // Put waits for it
@@ -81,7 +84,7 @@ type Sender struct {
 func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus.FieldLogger) *Sender {
 	s := &Sender{
 		cfg: cfg, files: files, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
-		pulse:      pulse.New("sender"),
+		pulse: pulse.New("sender"), numbers: numbers{},
 		containers: newContainers(cfg), backlog: newBacklog(cfg), calls: newCalls(cfg, api), account: newAccount(cfg),
 	}
 	s.room.L = &s.mu
@@ -91,8 +94,15 @@ func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus
 // Put hands over a record. It blocks while too much is unsent. A record that is too large for the stream is put aside.
 // After Run has returned the error is ErrStopped, and the record is in the spill.
 func (s *Sender) Put(r Record) error {
+	r.again = !r.Event.ID.None()
+	if !r.again {
+		r.Event.ID = s.numbers.next(r.To.Lane)
+	}
 	if s.tooLarge(r) {
 		return nil
+	}
+	if !r.again {
+		s.numbers[r.To.Lane] = r.Event.ID.Number
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

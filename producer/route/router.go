@@ -1,9 +1,9 @@
 // Package route chooses the shard of each record: the open shards in turn.
 //
 // What always holds: after any number of records routed with one shard map, the counts of any two shards differ by at
-// most one. The explicit hash key of a record is random within the hash key range of its shard. So both children of a
-// split get their share of the records, also of those that were routed before the split is known. The package calls
-// nothing in AWS. [Router.Use] gives it the shards.
+// most one. All records of a shard have the explicit hash key of its lane, which is random within the shard's range. So after a
+// split one child gets what was routed to the parent, until the split is known. Without lanes the hash key of each record is
+// random, and both children get their share. The package calls nothing in AWS. [Router.Use] gives it the shards.
 package route
 
 import (
@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/identity"
 )
 
 // Shard is an open shard.
@@ -24,6 +25,7 @@ type Shard struct {
 type Destination struct {
 	ShardID         string
 	ExplicitHashKey hashkey.Key
+	Lane            identity.Lane // whose hash key it is; the zero value: none
 	// MapVersion is the version of the shard map that chose the shard: 1 for the first map, one more for each that differed.
 	MapVersion uint64
 }
@@ -33,6 +35,7 @@ type Router struct {
 	mu      sync.Mutex
 	random  *rand.Rand
 	shards  []Shard
+	lanes   lanes
 	turn    int
 	version uint64
 }
@@ -41,6 +44,13 @@ type Router struct {
 // that many producers that start at the same time do not all begin with the first.
 func New(seed uint64) *Router {
 	return &Router{random: rand.New(rand.NewPCG(seed, 1))}
+}
+
+// OpenLanes gives every shard a lane of a run, which is not zero. It is to be called before the first map is used.
+func (r *Router) OpenLanes(run uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lanes.run = run
 }
 
 // Use replaces the shard map and reports whether the new one differs. The same shards in any order change nothing, and
@@ -54,6 +64,7 @@ func (r *Router) Use(shards []Shard) (changed bool) {
 	}
 	r.shards, r.turn = sorted, r.random.IntN(len(sorted))
 	r.version++
+	r.lanes.use(sorted, r.random)
 	return true
 }
 
@@ -63,7 +74,27 @@ func (r *Router) Next() Destination {
 	defer r.mu.Unlock()
 	shard := &r.shards[r.turn]
 	r.turn = (r.turn + 1) % len(r.shards)
-	return Destination{shard.ID, shard.HashKeys.Draw(r.random), r.version}
+	to := Destination{ShardID: shard.ID, Lane: r.lanes.of[shard.ID], MapVersion: r.version}
+	if to.Lane == (identity.Lane{}) {
+		to.ExplicitHashKey = shard.HashKeys.Draw(r.random)
+	} else {
+		to.ExplicitHashKey = to.Lane.HashKey()
+	}
+	return to
+}
+
+// Again returns the destination of a record that may be in the stream already: it keeps the hash key of its lane, and so comes
+// to the shard that has the copy, or to a child of it. It takes no turn.
+func (r *Router) Again(lane identity.Lane) Destination {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	to := Destination{ExplicitHashKey: lane.HashKey(), Lane: lane, MapVersion: r.version}
+	for _, shard := range r.shards {
+		if shard.HashKeys.Contains(to.ExplicitHashKey) {
+			to.ShardID = shard.ID
+		}
+	}
+	return to
 }
 
 // Version is the version of the shard map in use; 0 if there is none yet.

@@ -11,6 +11,7 @@ import (
 
 	"example.com/callevents/producer/route"
 	"example.com/callevents/shared/hashkey"
+	"example.com/callevents/shared/identity"
 )
 
 // cut divides the hash key space into n shards of about the same size, named from first on.
@@ -132,5 +133,51 @@ func BenchmarkNext(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		router.Next()
+	}
+}
+
+// A shard keeps its lane while the map has it, and a new one gets its own. Seen to fail with a lane for each map.
+func TestAShardKeepsItsLaneForAsLongAsTheMapHasIt(t *testing.T) {
+	router := route.New(1)
+	router.OpenLanes(7)
+	lanes := func(shards []route.Shard) map[string]identity.Lane {
+		router.Use(shards)
+		of := map[string]identity.Lane{}
+		for range shards {
+			to := router.Next()
+			shard := shards[slices.IndexFunc(shards, func(s route.Shard) bool { return s.ID == to.ShardID })]
+			if to.ExplicitHashKey != to.Lane.HashKey() || to.Lane.Run != 7 || !shard.HashKeys.Contains(to.ExplicitHashKey) {
+				t.Errorf("%+v", to)
+			}
+			if again := router.Again(to.Lane); again != to {
+				t.Errorf("again %+v, first %+v", again, to)
+			}
+			of[to.ShardID] = to.Lane
+		}
+		return of
+	}
+	before := cut(3, 0)
+	children := cut(6, 3)[:2] // of the first one
+	old, now := lanes(before), lanes([]route.Shard{children[0], children[1], before[1], before[2]})
+	for _, kept := range before[1:] {
+		if old[kept.ID] != now[kept.ID] {
+			t.Errorf("%s: %v, then %v", kept.ID, old[kept.ID], now[kept.ID])
+		}
+	}
+	if now[children[0].ID] == now[children[1].ID] || now[children[0].ID] == old[before[0].ID] {
+		t.Errorf("%v after %v", now, old)
+	}
+	if to := router.Again(old[before[0].ID]); to.ShardID != children[0].ID && to.ShardID != children[1].ID {
+		t.Errorf("what the parent may have comes to %+v", to)
+	}
+}
+
+// A range without a key for a lane has none: its records go as they did before there were lanes.
+func TestAShardWithoutAKeyForALaneHasNone(t *testing.T) {
+	router := route.New(1)
+	router.OpenLanes(7)
+	router.Use([]route.Shard{{ID: "narrow", HashKeys: hashkey.Range{First: hashkey.FromWords(1, 1), Last: hashkey.FromWords(1, 9)}}})
+	if to := router.Next(); to.Lane != (identity.Lane{}) || to.ExplicitHashKey.Compare(hashkey.FromWords(1, 1)) < 0 {
+		t.Errorf("%+v", to)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/identity"
 )
 
 // MaxBytes is the size of the largest record that any stream can take, partition key included.
@@ -28,6 +29,9 @@ type Aside interface {
 
 // Lines is a source of events. One goroutine may call Run, one Next, any Rejected and Left.
 type Lines struct {
+	// Identity takes the identity off a line. Nil: no line has one. It must not change while Run runs.
+	Identity func(line []byte) (id identity.ID, rest []byte)
+
 	in       *bufio.Reader
 	aside    Aside
 	log      logrus.FieldLogger
@@ -50,7 +54,7 @@ func (l *Lines) Run(ctx context.Context) {
 	for {
 		line, err := l.readLine()
 		if len(bytes.TrimSpace(line)) > 0 {
-			e, invalid := check(line)
+			e, invalid := l.check(line)
 			if invalid != nil {
 				l.reject(line, invalid)
 			} else {
@@ -125,10 +129,16 @@ func (l *Lines) readLine() (line []byte, err error) {
 	}
 }
 
-func check(line []byte) (event.Event, error) {
+func (l *Lines) check(line []byte) (e event.Event, err error) {
+	var id identity.ID
+	if l.Identity != nil {
+		id, line = l.Identity(line)
+	}
 	line = bytes.TrimSpace(line)
 	if len(line) > MaxBytes {
 		return event.Event{}, fmt.Errorf("larger than the largest record of any stream (%d bytes)", MaxBytes)
 	}
-	return event.Parse(line)
+	e, err = event.Parse(line)
+	e.ID = id
+	return e, err
 }

@@ -1,6 +1,6 @@
 // Package spill keeps the events that could not be put, until a resend puts them.
 //
-// The file holds one event per line, as it would have gone over the wire. Any number of producers may append to one file
+// The file holds one event per line, as it would have gone over the wire, after its identity and a tab if it has one. Any number of producers may append to one file
 // while another process resends it, see [OpenResend]. An event is then either in the file that is resent, or in the new
 // one. Only the resend removes events, after it has put all of them. A crash before leaves all of them.
 package spill
@@ -16,6 +16,7 @@ import (
 
 	"example.com/callevents/producer/private"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/identity"
 )
 
 // File is a spill file. The first Write creates it. Safe for concurrent use.
@@ -56,6 +57,10 @@ func checkRegular(file *os.File) error {
 func (f *File) Write(events []event.Event) error {
 	var lines bytes.Buffer
 	for _, e := range events {
+		if !e.ID.None() {
+			lines.WriteString(e.ID.Key(false))
+			lines.WriteByte('\t')
+		}
 		lines.Write(bytes.TrimRight(e.JSON, "\r\n"))
 		lines.WriteByte('\n')
 	}
@@ -67,6 +72,19 @@ func (f *File) Write(events []event.Event) error {
 		return fmt.Errorf("spill: %w", err)
 	}
 	return nil
+}
+
+// Identity takes the identity off a line, if there is one.
+func Identity(line []byte) (identity.ID, []byte) {
+	key, event, ok := bytes.Cut(line, []byte{'\t'})
+	if !ok || len(key) > identity.MaxKeyBytes {
+		return identity.ID{}, line
+	}
+	id, _ := identity.Parse(string(key))
+	if id.None() {
+		return id, line
+	}
+	return id, event
 }
 
 // appendAll appends the lines and forces them to disk, or leaves the file as it was. If a crash has cut the last line

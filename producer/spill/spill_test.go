@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 
 	"example.com/callevents/producer/spill"
 	"example.com/callevents/shared/event"
+	"example.com/callevents/shared/identity"
 )
 
 func spilled(t *testing.T, path string, lines ...string) {
@@ -203,5 +205,29 @@ func TestNothingIsLostBetweenWritersAndResends(t *testing.T) {
 func TestAFileThatCannotBeWrittenIsAnErrorAtOnce(t *testing.T) {
 	if _, err := spill.NewFile(filepath.Join(t.TempDir(), "absent", "spill.ndjson")); err == nil || !strings.Contains(err.Error(), "cannot be written") {
 		t.Errorf("NewFile in an absent folder: %v", err)
+	}
+}
+
+// A line without an identity is one of a former version. Seen to fail with an event that begins like an identity.
+func TestALineHasAnIdentityOrNone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "spill.ndjson")
+	file, err := spill.NewFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := identity.ID{Lane: identity.Lane{Run: 1, Word: 2}, Number: 3}
+	if err := file.Write([]event.Event{{JSON: []byte(`{"n":1}`), ID: id}, {JSON: []byte(`{"n":"~1.1.2.3\t"}`)}, {JSON: []byte("\t{}")}}); err != nil {
+		t.Fatal(err)
+	}
+	resend, text := open(t, path)
+	defer resend.Close()
+	var ids []identity.ID
+	var events []string
+	for line := range strings.Lines(text) {
+		id, event := spill.Identity([]byte(line))
+		ids, events = append(ids, id), append(events, strings.TrimSpace(string(event)))
+	}
+	if !slices.Equal(ids, []identity.ID{id, {}, {}}) || !slices.Equal(events, []string{`{"n":1}`, `{"n":"~1.1.2.3\t"}`, "{}"}) {
+		t.Errorf("%v %q", ids, events)
 	}
 }

@@ -70,9 +70,9 @@ func (p *pipeline) start(name, binary string, args ...string) program {
 	return program{child, p, name}
 }
 
-func (p *pipeline) producer(rate, count int) program {
-	return p.start("producer", testenv.Build(p, "./producer"), "--stream", p.stream, "--ledger", p.ledger,
-		"--spill", p.ledger+".spill", "--rate", strconv.Itoa(rate), "--count", strconv.Itoa(count))
+func (p *pipeline) producer(rate, count int, more ...string) program {
+	return p.start("producer", testenv.Build(p, "./producer"), append([]string{"--stream", p.stream, "--ledger", p.ledger,
+		"--spill", p.ledger + ".spill", "--rate", strconv.Itoa(rate), "--count", strconv.Itoa(count)}, more...)...)
 }
 
 // consumer uses short intervals, so that many objects are cut and leases move while the records flow.
@@ -136,12 +136,24 @@ func (p *pipeline) awaitOwners(workers ...string) {
 	})
 }
 
-// verify runs consumer verify as a user does, against the ledger and the stream, and wants every record exactly once and
-// nothing off.
-func (p *pipeline) verify(records int) {
+// report is what consumer verify says.
+type report struct {
+	Records       int
+	DeadLetters   int `json:"dead_letters"`
+	Resent        int
+	CopiesDropped int `json:"copies_dropped"`
+	Suspected     int `json:"suspected_copies"`
+	NotInLedger   int `json:"not_in_ledger"`
+	Compared      int `json:"links_compared"`
+	Uncompared    int `json:"links_uncompared"`
+	Faults        map[string]int
+}
+
+// audit runs consumer verify as a user does, against the ledger, and wants it to find nothing wrong.
+func (p *pipeline) audit(more ...string) (r report, out []byte) {
 	p.Helper()
-	cmd := exec.Command(testenv.Build(p, "./consumer"), "verify", "--app", p.app, "--bucket", p.bucket, "--prefix", prefix,
-		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--stream", p.stream, "--json")
+	cmd := exec.Command(testenv.Build(p, "./consumer"), append([]string{"verify", "--app", p.app, "--bucket", p.bucket, "--prefix", prefix,
+		"--errors-prefix", errorsPrefix, "--ledger", p.ledger, "--json"}, more...)...)
 	cmd.Env = p.env
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -149,18 +161,16 @@ func (p *pipeline) verify(records int) {
 	if err != nil {
 		p.Errorf("verify: %v\n%s", err, stderr.String())
 	}
-	var report struct {
-		Records     int
-		DeadLetters int `json:"dead_letters"`
-		Resent      int
-		NotInLedger int `json:"not_in_ledger"`
-		Compared    int `json:"links_compared"`
-		Uncompared  int `json:"links_uncompared"`
-		Faults      map[string]int
-	}
-	if err := json.Unmarshal(out, &report); err != nil {
+	if err := json.Unmarshal(out, &r); err != nil {
 		p.Fatalf("verify: %v in %s", err, out)
 	}
+	return r, out
+}
+
+// verify audits against the ledger and the stream, and wants every record exactly once and nothing off.
+func (p *pipeline) verify(records int) {
+	p.Helper()
+	report, out := p.audit("--stream", p.stream)
 	if report.Records != records || report.DeadLetters+report.Resent+report.NotInLedger != 0 {
 		p.Errorf("want %d records and nothing else in\n%s", records, out)
 	}

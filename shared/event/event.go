@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"example.com/callevents/shared/identity"
 )
 
 // Template is a call event with its variable values in angle brackets:
@@ -48,6 +50,7 @@ const MaxCallIDChars = 256
 type Event struct {
 	CallID string
 	JSON   []byte
+	ID     identity.ID // no part of the JSON; none: it was never put, or before there were identities
 }
 
 // Parse reads an event that somebody else made. It asks for no more than delivery needs: valid JSON, an object,

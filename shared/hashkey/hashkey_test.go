@@ -161,3 +161,25 @@ func BenchmarkDraw(b *testing.B) {
 		buf = r.Draw(random).Append(buf[:0])
 	}
 }
+
+// Both ends of a range may be the only such key in it, or beside it.
+func TestAWordIsDrawnInsideItsRange(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		r           hashkey.Range
+		first, last uint64
+		none        bool
+	}{
+		{hashkey.Range{Last: hashkey.Max()}, 0, ^uint64(0), false},
+		{hashkey.Range{First: hashkey.FromWords(5, 0), Last: hashkey.FromWords(5, 0)}, 5, 5, false},
+		{hashkey.Range{First: hashkey.FromWords(5, 1), Last: hashkey.FromWords(7, 0)}, 6, 7, false},
+		{hashkey.Range{First: hashkey.FromWords(5, 1), Last: hashkey.FromWords(5, 9)}, 0, 0, true},
+		{hashkey.Range{First: hashkey.FromWords(^uint64(0), 1), Last: hashkey.Max()}, 0, 0, true},
+	} {
+		for range 20 {
+			if word, ok := c.r.DrawWord(random); ok == c.none || word < c.first || word > c.last {
+				t.Errorf("%v: %d, %t", c.r, word, ok)
+			}
+		}
+	}
+}

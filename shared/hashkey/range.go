@@ -47,6 +47,25 @@ func (r Range) Draw(random *rand.Rand) Key {
 	}
 }
 
+// DrawWord returns a key of r whose lower 64 bits are zero, as its upper 64 bits, every one equally likely. ok is false if r
+// has none.
+func (r Range) DrawWord(random *rand.Rand) (hi uint64, ok bool) {
+	first := r.First.hi
+	if r.First.lo > 0 {
+		if first == ^uint64(0) {
+			return 0, false
+		}
+		first++
+	}
+	if first > r.Last.hi {
+		return 0, false
+	}
+	if span := r.Last.hi - first; span < ^uint64(0) {
+		return first + random.Uint64N(span+1), true
+	}
+	return random.Uint64(), true
+}
+
 // CheckTiling reports the first gap or overlap of ranges that should cover every hash key exactly once, as the
 // open shards of a stream do. Their order does not matter.
 func CheckTiling(ranges []Range) error {

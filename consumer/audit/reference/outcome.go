@@ -12,6 +12,8 @@ type Outcome struct {
 	SubSequence     int    // its place there; 0 for any other record
 	PartitionKey    []byte // nil: that of the stream's record
 	ExplicitHashKey []byte // nil: none
+
+	Count int // of user records that are in one dead letter as a whole; 0: it is one
 }
 
 // maxLettersBytes is how much the dead letters of one record may take. Those of a container that need more are one.
@@ -34,7 +36,7 @@ func Outcomes(data []byte, shard hashkey.Range) []Outcome {
 		outcomes = append(outcomes, o)
 	}
 	if letters > maxLettersBytes {
-		return []Outcome{{Reason: containerOverflow, Data: data}}
+		return []Outcome{{Reason: containerOverflow, Data: data, Count: len(users)}}
 	}
 	return outcomes
 }

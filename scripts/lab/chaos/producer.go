@@ -50,7 +50,7 @@ func newProducer(binary, dir string, cfg Config, s *services, counts *logCounts)
 	if err := os.Mkdir(disk, 0o755); err != nil {
 		return nil, err
 	}
-	const lineBytes = 128
+	const lineBytes = 192
 	size := int64(cfg.Rate*(cfg.duration()+30*time.Minute).Seconds()) * lineBytes
 	p.mounted = mount(disk, size) == nil
 	return p, nil

@@ -22,6 +22,8 @@ type report struct {
 	Records     int            `json:"records"`
 	DeadLetters int            `json:"dead_letters"`
 	Resent      int            `json:"resent"`
+	Dropped     int            `json:"copies_dropped"`
+	Suspected   int            `json:"suspected_copies"`
 	Ledger      int            `json:"ledger_records"`
 	NotInLedger int            `json:"not_in_ledger"`
 	Compared    int            `json:"links_compared"`
@@ -60,7 +62,8 @@ func (c *chaos) print(out io.Writer, r report) (ok bool) {
 		{"dead letters", r.DeadLetters}, {"verdict", r.Verdict}, {"objects", r.Objects}, {"adopted links", c.logs.adopted},
 		{"leases lost to a fenced write", c.logs.fenced}, {"dead letters restored", c.logs.restored},
 		{"links compared with the stream", r.Compared}, {"links that the stream does not hold any more", r.Uncompared},
-		{"sent more than once by the producer", r.Resent}, {"not in the ledger", r.NotInLedger},
+		{"stored more than once, as the producer sent it", r.Resent}, {"not in the ledger", r.NotInLedger},
+		{"copies that the stream has and no object", r.Dropped}, {"suspected copies among the dead letters", r.Suspected},
 		{"consumers that ended by themselves", len(c.exits)},
 		{"lost", r.Faults["lost"]}, {"duplicated", r.Faults["duplicates"]}, {"out of order", r.Faults["out_of_order"]},
 		{"other faults of the warehouse", sum(r.Faults) - r.Faults["lost"] - r.Faults["duplicates"] - r.Faults["out_of_order"]},
