@@ -76,9 +76,7 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 			return err
 		}
 	}
-	trickling, stop := context.WithCancel(ctx)
-	defer stop()
-	go r.trickle(trickling, stream)
+	defer r.trickle(ctx, stream, time.Second)()
 	pause(ctx, 30*time.Second) // until all are at rest
 	for _, crew := range crews {
 		for _, i := range crew {
@@ -97,14 +95,6 @@ func cost(ctx context.Context, cfg Config, r *rig) error {
 	}
 	t.print()
 	return nil
-}
-
-// trickle puts some records a second until ctx ends. One that fails is put a second later.
-func (r *rig) trickle(ctx context.Context, stream string) {
-	for ctx.Err() == nil {
-		_ = r.put(ctx, stream, 20)
-		pause(ctx, time.Second)
-	}
 }
 
 func newInstance(r *rig) (*instance, error) {

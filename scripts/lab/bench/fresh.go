@@ -20,7 +20,7 @@ func fresh(lease, flush string) func(context.Context, *rig) (time.Duration, int,
 		if err != nil {
 			return 0, 0, err
 		}
-		defer r.trickle(ctx, stream)()
+		defer r.trickle(ctx, stream, 200*time.Millisecond)()
 		if _, err := r.everyShard(ctx, app); err != nil {
 			return 0, 0, err
 		}
@@ -50,14 +50,14 @@ func (r *rig) everyShard(ctx context.Context, app string) (time.Time, error) {
 	return time.Now(), err
 }
 
-// trickle puts 100 records a second until it is stopped.
-func (r *rig) trickle(ctx context.Context, stream string) (stop func()) {
+// trickle puts 20 records again and again, until it is stopped.
+func (r *rig) trickle(ctx context.Context, stream string, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var loop sync.WaitGroup
 	loop.Go(func() {
 		for ctx.Err() == nil {
 			_ = r.put(ctx, stream, 20) // the next one comes soon
-			pause(ctx, 200*time.Millisecond)
+			pause(ctx, every)
 		}
 	})
 	return func() {
