@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -51,7 +52,7 @@ func TestAStopInAStandstillSpillsBeforeTheGraceIsOver(t *testing.T) {
 	hang := r.throughProxy().Add(faults.Rule{Operation: "PutRecords", Skip: 2, Fault: faults.Hang()})
 	p := r.start("", "--input", "feed", "--rate", "max")
 	testenv.Eventually(t, "no call hangs", func() bool { return hang.Hits() > 0 })
-	time.Sleep(time.Second) // all lines are read
+	time.Sleep(time.Second) // most lines are read
 	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.Ended():
@@ -73,8 +74,13 @@ func TestAStopInAStandstillSpillsBeforeTheGraceIsOver(t *testing.T) {
 	for _, id := range regexp.MustCompile(`line-\d+`).FindAllString(string(spilled), -1) {
 		kept[id] = true
 	}
-	if len(kept) != events {
-		t.Errorf("%d of %d events are in the stream or in the spill", len(kept), events)
+	if len(kept) < events/5 {
+		t.Errorf("%d of %d lines were read before the stop", len(kept), events)
+	}
+	for i := range len(kept) { // those that were read: the stop ends reading
+		if id := fmt.Sprintf("line-%d", i); !kept[id] {
+			t.Fatalf("%s is neither in the stream nor in the spill, but %d lines are", id, len(kept))
+		}
 	}
 }
 
