@@ -88,7 +88,12 @@ func (w *world) someEvidence(random *rand.Rand) (with string, cfg audit.Config) 
 func difference(old, now map[string]string) (text string) {
 	for _, key := range slices.Sorted(maps.Keys(old)) {
 		if old[key] != now[key] {
-			text += fmt.Sprintf("%s\n  was %.2000q\n  is  %.2000q\n", key, old[key], now[key])
+			from := 0 // the first difference, and a little before it
+			for from < min(len(old[key]), len(now[key])) && old[key][from] == now[key][from] {
+				from++
+			}
+			from = max(0, from-200)
+			text += fmt.Sprintf("%s, from %d on\n  was %.500q\n  is  %.500q\n", key, from, old[key][from:], now[key][from:])
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(now)) {
