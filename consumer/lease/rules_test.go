@@ -1,10 +1,7 @@
 package lease_test
 
 import (
-	"encoding/json"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -57,7 +54,7 @@ func TestEveryRuleOfTheLeasesIsNeeded(t *testing.T) {
 			}
 			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-run", "^"+r.test+"$", "-rapid.checks=2000", "-timeout", "5m",
-				"-overlay", overlay(t, r.file, r.rule, r.without), ".")
+				"-overlay", testenv.Overlay(t, r.file, r.rule, r.without), ".")
 			out, err := cmd.CombinedOutput()
 			if err == nil {
 				t.Fatalf("%s does not miss it", r.test)
@@ -67,31 +64,4 @@ func TestEveryRuleOfTheLeasesIsNeeded(t *testing.T) {
 			}
 		})
 	}
-}
-
-// overlay returns the file that makes the go command see a changed source. The change must fit at exactly one place.
-func overlay(t *testing.T, file, rule, without string) string {
-	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), rule); n != 1 {
-		t.Fatalf("%s is there %d times in %s", rule, n, file)
-	}
-	path, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed, list := filepath.Join(t.TempDir(), "changed.go"), filepath.Join(t.TempDir(), "overlay.json")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string]string{changed: strings.Replace(string(source), rule, without, 1), list: string(replace)} {
-		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return list
 }

@@ -1,11 +1,9 @@
 package pipeline_test
 
 import (
-	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -180,7 +178,7 @@ func TestEveryRuleIsNeeded(t *testing.T) {
 				t.Skip("scripts/test.sh --long tries it")
 			}
 			t.Parallel()
-			out, err := play(t, r.test, "-overlay", overlay(t, r.file, r.rule, r.without))
+			out, err := play(t, r.test, "-overlay", testenv.Overlay(t, r.file, r.rule, r.without))
 			if err == nil {
 				t.Fatal("nothing misses the rule")
 			}
@@ -216,32 +214,4 @@ func play(t *testing.T, test string, flags ...string) (string, error) {
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=800")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
-}
-
-// overlay returns the file that makes the go command see a changed source. The change must fit at exactly one place.
-func overlay(t *testing.T, file, rule, without string) string {
-	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(source), rule); n != 1 {
-		t.Fatalf("%s is there %d times in %s", rule, n, file)
-	}
-	path, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	changed := filepath.Join(t.TempDir(), "changed.go")
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := filepath.Join(t.TempDir(), "overlay.json")
-	for name, content := range map[string]string{changed: strings.Replace(string(source), rule, without, 1), list: string(replace)} {
-		if err := os.WriteFile(name, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return list
 }

@@ -24,19 +24,7 @@ var built map[string]programs.Program
 // tried remembers what the programs said, since the variants have the same containers.
 var tried = map[string][]string{}
 
-func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "callevents")
-	if err == nil {
-		built, err = programs.Build(folder)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	os.RemoveAll(folder)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { programs.Main(m, &built) }
 
 // container is what the checks read of a container definition.
 type container struct {

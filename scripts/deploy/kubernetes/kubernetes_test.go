@@ -1,7 +1,6 @@
 package kubernetes_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,19 +13,7 @@ import (
 
 var built map[string]programs.Program
 
-func TestMain(m *testing.M) {
-	folder, err := os.MkdirTemp("", "callevents")
-	if err == nil {
-		built, err = programs.Build(folder)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	code := m.Run()
-	os.RemoveAll(folder)
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { programs.Main(m, &built) }
 
 // load copies the folders into memory, with one text replaced in one file.
 func load(t *testing.T, file, old, now string) filesys.FileSystem {

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"testing"
 	"time"
 )
 
@@ -24,6 +26,21 @@ const patience = time.Minute
 type Program struct {
 	binary string
 	help   string
+}
+
+// Main runs the tests of a package with both programs built.
+func Main(m *testing.M, built *map[string]Program) {
+	folder, err := os.MkdirTemp("", "callevents")
+	if err == nil {
+		*built, err = Build(folder)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(folder)
+	os.Exit(code)
 }
 
 // Build builds producer and consumer into a folder. It is called in a folder of a package two levels below scripts.
