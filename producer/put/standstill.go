@@ -46,20 +46,23 @@ func (s *Sender) standstill(now time.Time) Standstill {
 	if s.spillError != nil {
 		return Standstill{Reason: SpillFailing, For: now.Sub(s.spillFailed), Error: s.spillError.Error()}
 	}
-	if q := s.backlog.longestWithout(s.account.stats.LastAcknowledged); q != nil && now.Sub(q.waitsSince) > StandstillAfter {
-		stuck := Standstill{Reason: q.trouble, For: now.Sub(q.waitsSince), Error: q.lastError}
-		if stuck.Reason == "" { // no call has failed: none has ended, or the shard waits for its own limit
-			stuck.Reason = KinesisFailing
-			if s.calls.startedBefore(now.Add(-callTimeout/2)) == 0 {
-				stuck.Reason = KinesisSlow
-			}
-		}
-		return stuck
+	var stuck Standstill
+	if q := s.backlog.longestWithout(s.account.stats.LastAcknowledged); q != nil {
+		stuck = Standstill{Reason: q.trouble, For: now.Sub(q.waitsSince), Error: q.lastError}
 	}
-	if oldest := s.oldest(); !oldest.IsZero() && now.Sub(oldest) > StandstillAfter {
-		return Standstill{Reason: KinesisSlow, For: now.Sub(oldest)}
+	hangs := stuck.For > StandstillAfter && s.calls.startedBefore(now.Add(-callTimeout/2)) > 0
+	if oldest := s.oldest(); !oldest.IsZero() { // it may have waited for longer than any shard has taken nothing
+		stuck.For = max(stuck.For, now.Sub(oldest))
 	}
-	return Standstill{}
+	switch {
+	case stuck.For <= StandstillAfter:
+		return Standstill{}
+	case stuck.Reason == "" && hangs: // no call has failed: none has ended
+		stuck.Reason = KinesisFailing
+	case stuck.Reason == "": // each shard takes records, and fewer than there are, or waits for its own limit
+		stuck.Reason = KinesisSlow
+	}
+	return stuck
 }
 
 // reason says why entry i of the call was not put.

@@ -15,6 +15,7 @@ import (
 	"example.com/callevents/producer/pulse"
 	"example.com/callevents/producer/put"
 	"example.com/callevents/shared/awsclient"
+	"example.com/callevents/shared/event"
 )
 
 func always(err error) func() (error, bool) { return func() (error, bool) { return err, false } }
@@ -94,6 +95,33 @@ func TestEveryStandstillIsToldWithinAMinute(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A record may have waited for longer than its shard has taken nothing. Before, that was told as slowness of a stream
+// that hangs.
+func TestOldRecordsDoNotMakeAHangingStreamSlow(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		b := start(t, 1, put.Config{InFlight: 1}, func(b *rig) { b.stream.latency = time.Second })
+		if err := b.make(1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second / 2)
+		b.change(func() { b.stream.latency = time.Hour })
+		e := event.Event{CallID: id(b.made), JSON: []byte(`{"event":{"property":{"call_id":"call-000001"}}}`)}
+		b.made++
+		if err := b.Put(put.Record{Event: e, To: b.router.Next(), Created: time.Now().Add(-25 * time.Second)}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second) // one call has timed out
+		if s := b.Stats().Standstill; s.Reason != put.KinesisFailing {
+			t.Errorf("%+v, want %s", s, put.KinesisFailing)
+		}
+		b.change(b.mend)
+		if err := b.finish(); err != nil {
+			t.Error(err)
+		}
+		b.verify(t)
+	})
 }
 
 // At the start a denial is for a person: it ends the run. Later the run waits for the permission to come back, and loses
