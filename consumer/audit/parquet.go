@@ -48,6 +48,11 @@ func (o *object) readRows(body io.Reader, seed maphash.Seed) (err error) {
 }
 
 func (o *object) readGroup(group parquet.RowGroup, places []int, seed maphash.Seed) error {
+	for _, column := range group.ColumnChunks() {
+		if err := complete(column, group.NumRows()); err != nil {
+			return err
+		}
+	}
 	rows := group.Rows()
 	defer rows.Close()
 	cells := make([]reference.Cell, len(places))
@@ -68,6 +73,26 @@ func (o *object) readGroup(group parquet.RowGroup, places []int, seed maphash.Se
 		if err != nil {
 			return err
 		}
+	}
+}
+
+// complete checks that the pages of a column have as many rows as its group. The library reads rows of columns that
+// differ in length, as many as it is asked for at once.
+func complete(column parquet.ColumnChunk, want int64) error {
+	pages := column.Pages()
+	defer pages.Close()
+	for rows := int64(0); ; {
+		page, err := pages.ReadPage()
+		switch {
+		case errors.Is(err, io.EOF) && rows != want:
+			return fmt.Errorf("column %d has %d rows, want %d", column.Column(), rows, want)
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+		rows += page.NumRows()
+		parquet.Release(page)
 	}
 }
 
