@@ -186,5 +186,5 @@ func destination(router *route.Router, e event.Event) route.Destination {
 	if e.ID.None() {
 		return router.Next()
 	}
-	return router.Again(e.ID.Lane)
+	return router.Again(e.ID)
 }

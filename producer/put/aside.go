@@ -26,9 +26,6 @@ func (s *Sender) tooLarge(r Record) bool {
 		return false
 	}
 	reason := fmt.Errorf("%d bytes with its partition key, the stream takes %d", len(r.Event.JSON)+len(r.partitionKey(true)), s.cfg.MaxRecordBytes)
-	if !r.again {
-		r.Event.ID = identity.ID{} // the next event gets the number
-	}
 	e := newEntry(r, nil)
 	err := s.files.Aside.Write(e.neverPut())
 	s.mu.Lock()

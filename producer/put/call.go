@@ -106,7 +106,7 @@ func (c *call) lines() []ledger.Line {
 		}
 		for _, r := range e.records {
 			unknown := e.unknown
-			if r.again {
+			if r.To.Again {
 				unknown++ // an earlier run may have put it
 			}
 			lines = append(lines, ledger.Line{CallID: r.Event.CallID, ShardID: aws.ToString(c.results[i].ShardId),

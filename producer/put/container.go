@@ -81,7 +81,7 @@ func (c *containers) oldest() (created time.Time) {
 }
 
 // pack reports false if the container has no room for the record, or if its number does not follow: a container tells the
-// number of its first record only.
+// number of its first record only, and whether that may be in the stream already.
 //
 // All records of a container carry the explicit hash key of the first one. So all of them belong to the shard that gets
 // the container, also after a split. Readers do not store records of a container that belong to another shard.
@@ -89,7 +89,7 @@ func (c *container) pack(r Record, now time.Time) bool {
 	key := r.To.ExplicitHashKey
 	if n := len(c.records); n > 0 {
 		key = c.records[0].To.ExplicitHashKey
-		if c.records[n-1].Event.ID.Plus(1) != r.Event.ID {
+		if last := c.records[n-1]; last.Event.ID.Plus(1) != r.Event.ID || last.To.Again != r.To.Again {
 			return false
 		}
 	}

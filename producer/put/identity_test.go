@@ -140,7 +140,7 @@ func TestASpilledEventIsSentAgainAsItself(t *testing.T) {
 			if i == 1 { // somebody took it out of the file
 				continue
 			}
-			if err := resent.Put(put.Record{Event: e, To: resent.router.Again(e.ID.Lane), Created: time.Now()}); err != nil {
+			if err := resent.Put(put.Record{Event: e, To: resent.router.Again(e.ID), Created: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -171,9 +171,10 @@ func TestTheSizeOfAnEventCountsWithItsMarkedIdentity(t *testing.T) {
 		lane := identity.Lane{Run: run, Word: 5}
 		key := identity.ID{Lane: lane, Number: 1}.Key(true)
 		b := start(t, 1, put.Config{MaxRecordBytes: 100 + len(key)}, nil)
-		for _, size := range []int{100, 101, 100} {
+		for i, size := range []int{100, 101, 100} {
 			r := put.Record{Event: event.Event{CallID: "x", JSON: []byte(strings.Repeat(" ", size))},
-				To: route.Destination{ShardID: "shardId-000000000000", Lane: lane, ExplicitHashKey: lane.HashKey()}, Created: time.Now()}
+				To: route.Destination{ShardID: "shardId-000000000000", ID: identity.ID{Lane: lane, Number: uint64(i + 1)},
+					ExplicitHashKey: lane.HashKey()}, Created: time.Now()}
 			if err := b.Put(r); err != nil {
 				t.Fatal(err)
 			}
@@ -184,16 +185,16 @@ func TestTheSizeOfAnEventCountsWithItsMarkedIdentity(t *testing.T) {
 		if n := len(b.aside.events) + len(b.spilled.events); n != 1 || len(b.stream.records) != 2 || !b.aside.events[0].ID.None() {
 			t.Fatalf("%d put aside, %d put", n, len(b.stream.records))
 		}
-		for i, r := range b.stream.records { // one that was put aside takes no number
-			if want := fmt.Sprintf("~1.25.5.%d", i+1); r.partitionKey != want {
+		for i, r := range b.stream.records {
+			if want := fmt.Sprintf("~1.25.5.%d", 2*i+1); r.partitionKey != want {
 				t.Errorf("partition key %s, want %s", r.partitionKey, want)
 			}
 		}
 	})
 }
 
-// An event that is too large takes no number, also if it cannot be put aside and is spilled. Seen to fail with a spilled event that
-// had the number of the next one: a resend would have been dropped as a copy of that one.
+// Also one that is too large, cannot be put aside and is spilled has its own. Seen to fail with a spilled event that had the
+// number of the next one: a resend would have been dropped as a copy of that one.
 func TestANumberIsGivenToOneEventOnly(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, 1, put.Config{MaxRecordBytes: 200}, func(b *rig) {
@@ -207,7 +208,7 @@ func TestANumberIsGivenToOneEventOnly(t *testing.T) {
 			t.Fatal(err)
 		}
 		id, _ := identity.Parse(b.stream.records[0].partitionKey)
-		if len(b.spilled.events) != 1 || !b.spilled.events[0].ID.None() || id.Number != 1 {
+		if len(b.spilled.events) != 1 || b.spilled.events[0].ID.None() || b.spilled.events[0].ID == id || id.None() {
 			t.Errorf("spilled %+v, put %v", b.spilled.events, id)
 		}
 	})

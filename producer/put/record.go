@@ -5,16 +5,14 @@ import (
 
 	"example.com/callevents/producer/route"
 	"example.com/callevents/shared/event"
-	"example.com/callevents/shared/identity"
 )
 
-// Record is one event on its way to the stream. An event that has an identity may be in the stream already.
+// Record is one event on its way to the stream. Put gives the event the identity of its destination.
 type Record struct {
 	Event   event.Event
 	To      route.Destination
 	Created time.Time // the record TTL counts from here
-
-	again bool // the event had its identity before Put
+	Place   uint64    // in the input, for a journal
 }
 
 // partitionKey is the identity of the event, or its call_id if it has none.
@@ -22,18 +20,7 @@ func (r *Record) partitionKey(again bool) string {
 	if r.Event.ID.None() {
 		return r.Event.CallID
 	}
-	return r.Event.ID.Key(again || r.again)
-}
-
-// numbers are those that the lanes have given out. They are for the goroutine that calls Put.
-type numbers map[identity.Lane]uint64
-
-// next is the identity of the next event of a lane; none if there is no lane.
-func (n numbers) next(lane identity.Lane) identity.ID {
-	if lane == (identity.Lane{}) {
-		return identity.ID{}
-	}
-	return identity.ID{Lane: lane, Number: n[lane] + 1}
+	return r.Event.ID.Key(again || r.To.Again)
 }
 
 // entry is one entry of a PutRecords request, which Kinesis counts as one record. It carries one event, or a container

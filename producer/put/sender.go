@@ -58,7 +58,6 @@ type Sender struct {
 	log       logrus.FieldLogger
 	wakeUp    wait.Signal // wakes Run
 	pulse     *pulse.Pulse
-	numbers   numbers
 
 	mu          sync.Mutex // guards everything below; Run releases it only while it waits
 	room        sync.Cond  // Put waits for it
@@ -84,7 +83,7 @@ type Sender struct {
 func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus.FieldLogger) *Sender {
 	s := &Sender{
 		cfg: cfg, files: files, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
-		pulse: pulse.New("sender"), numbers: numbers{},
+		pulse: pulse.New("sender"),
 		containers: newContainers(cfg), backlog: newBacklog(cfg), calls: newCalls(cfg, api), account: newAccount(cfg),
 	}
 	s.room.L = &s.mu
@@ -94,15 +93,9 @@ func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus
 // Put hands over a record. It blocks while too much is unsent. A record that is too large for the stream is put aside.
 // After Run has returned the error is ErrStopped, and the record is in the spill.
 func (s *Sender) Put(r Record) error {
-	r.again = !r.Event.ID.None()
-	if !r.again {
-		r.Event.ID = s.numbers.next(r.To.Lane)
-	}
+	r.Event.ID = r.To.ID
 	if s.tooLarge(r) {
 		return nil
-	}
-	if !r.again {
-		s.numbers[r.To.Lane] = r.Event.ID.Number
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,23 +21,25 @@ type Shard struct {
 	HashKeys hashkey.Range
 }
 
-// Destination is the shard of one record.
+// Destination is where one record goes.
 type Destination struct {
 	ShardID         string
 	ExplicitHashKey hashkey.Key
-	Lane            identity.Lane // whose hash key it is; the zero value: none
+	ID              identity.ID // in the lane that has the hash key; none: the shard has no lane
+	Again           bool        // the record may be in the stream already
 	// MapVersion is the version of the shard map that chose the shard: 1 for the first map, one more for each that differed.
 	MapVersion uint64
 }
 
 // Router is safe for concurrent use.
 type Router struct {
-	mu      sync.Mutex
-	random  *rand.Rand
-	shards  []Shard
-	lanes   lanes
-	turn    int
-	version uint64
+	mu       sync.Mutex
+	random   *rand.Rand
+	run      uint64  // of the producer; zero: there are no lanes
+	shards   []Shard // by hash key, as in rotation
+	rotation Rotation
+	version  uint64
+	changes  []Rotation // that Changes has not returned
 }
 
 // New returns a router without shards: call Use before Next. Routers with different seeds begin at different shards, so
@@ -50,11 +52,20 @@ func New(seed uint64) *Router {
 func (r *Router) OpenLanes(run uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lanes.run = run
+	r.run = run
+}
+
+// Resume goes on with the rotation of a former router of the run, if the first map that is used has its shards. It is to be
+// called before that.
+func (r *Router) Resume(run uint64, rotation Rotation) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.run, r.rotation, r.version = run, rotation.Clone(), 1
 }
 
 // Use replaces the shard map and reports whether the new one differs. The same shards in any order change nothing, and
-// the turn goes on. There must be at least one shard.
+// the turn goes on. There must be at least one shard. A shard keeps its lane for as long as the map has it. So the numbers of
+// a lane are in one shard, and after a split in one child.
 func (r *Router) Use(shards []Shard) (changed bool) {
 	sorted := slices.SortedFunc(slices.Values(shards), func(a, b Shard) int { return a.HashKeys.First.Compare(b.HashKeys.First) })
 	r.mu.Lock()
@@ -62,33 +73,64 @@ func (r *Router) Use(shards []Shard) (changed bool) {
 	if slices.Equal(sorted, r.shards) {
 		return false
 	}
-	r.shards, r.turn = sorted, r.random.IntN(len(sorted))
+	resumes := r.shards == nil && slices.EqualFunc(sorted, r.rotation.Shards, func(a Shard, b Slot) bool { return a.ID == b.ShardID })
+	r.shards = sorted
+	if resumes {
+		return false
+	}
+	slots := make([]Slot, len(sorted))
+	for i, s := range sorted {
+		if slots[i] = r.rotation.slot(s.ID); slots[i].ShardID == "" {
+			slots[i] = Slot{ShardID: s.ID, Lane: r.draw(s)}
+		}
+	}
+	r.rotation.Shards, r.rotation.Turn = slots, r.random.IntN(len(slots))
 	r.version++
-	r.lanes.use(sorted, r.random)
+	r.changes = append(r.changes, r.rotation.Clone())
 	return true
+}
+
+// draw returns a lane for a shard. One whose range has no key for a lane gets none.
+func (r *Router) draw(s Shard) identity.Lane {
+	if r.run == 0 {
+		return identity.Lane{}
+	}
+	word, ok := s.HashKeys.DrawWord(r.random)
+	if !ok {
+		return identity.Lane{}
+	}
+	return identity.Lane{Run: r.run, Word: word}
+}
+
+// Changes returns the rotations that began since it was called last, as they were at their beginnings.
+func (r *Router) Changes() []Rotation {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	changes := r.changes
+	r.changes = nil
+	return changes
 }
 
 // Next returns the destination of the next record.
 func (r *Router) Next() Destination {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	shard := &r.shards[r.turn]
-	r.turn = (r.turn + 1) % len(r.shards)
-	to := Destination{ShardID: shard.ID, Lane: r.lanes.of[shard.ID], MapVersion: r.version}
-	if to.Lane == (identity.Lane{}) {
+	shard := &r.shards[r.rotation.Turn]
+	to := Destination{ShardID: shard.ID, ID: r.rotation.Next(), MapVersion: r.version}
+	if to.ID.None() {
 		to.ExplicitHashKey = shard.HashKeys.Draw(r.random)
 	} else {
-		to.ExplicitHashKey = to.Lane.HashKey()
+		to.ExplicitHashKey = to.ID.HashKey()
 	}
 	return to
 }
 
 // Again returns the destination of a record that may be in the stream already: it keeps the hash key of its lane, and so comes
 // to the shard that has the copy, or to a child of it. It takes no turn.
-func (r *Router) Again(lane identity.Lane) Destination {
+func (r *Router) Again(id identity.ID) Destination {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	to := Destination{ExplicitHashKey: lane.HashKey(), Lane: lane, MapVersion: r.version}
+	to := Destination{ExplicitHashKey: id.HashKey(), ID: id, Again: true, MapVersion: r.version}
 	for _, shard := range r.shards {
 		if shard.HashKeys.Contains(to.ExplicitHashKey) {
 			to.ShardID = shard.ID

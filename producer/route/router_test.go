@@ -146,13 +146,14 @@ func TestAShardKeepsItsLaneForAsLongAsTheMapHasIt(t *testing.T) {
 		for range shards {
 			to := router.Next()
 			shard := shards[slices.IndexFunc(shards, func(s route.Shard) bool { return s.ID == to.ShardID })]
-			if to.ExplicitHashKey != to.Lane.HashKey() || to.Lane.Run != 7 || !shard.HashKeys.Contains(to.ExplicitHashKey) {
+			if to.ExplicitHashKey != to.ID.HashKey() || to.ID.Run != 7 || to.ID.None() || !shard.HashKeys.Contains(to.ExplicitHashKey) {
 				t.Errorf("%+v", to)
 			}
-			if again := router.Again(to.Lane); again != to {
+			again := router.Again(to.ID)
+			if again.Again = false; again != to {
 				t.Errorf("again %+v, first %+v", again, to)
 			}
-			of[to.ShardID] = to.Lane
+			of[to.ShardID] = to.ID.Lane
 		}
 		return of
 	}
@@ -167,7 +168,7 @@ func TestAShardKeepsItsLaneForAsLongAsTheMapHasIt(t *testing.T) {
 	if now[children[0].ID] == now[children[1].ID] || now[children[0].ID] == old[before[0].ID] {
 		t.Errorf("%v after %v", now, old)
 	}
-	if to := router.Again(old[before[0].ID]); to.ShardID != children[0].ID && to.ShardID != children[1].ID {
+	if to := router.Again(identity.ID{Lane: old[before[0].ID], Number: 1}); to.ShardID != children[0].ID && to.ShardID != children[1].ID {
 		t.Errorf("what the parent may have comes to %+v", to)
 	}
 }
@@ -177,7 +178,7 @@ func TestAShardWithoutAKeyForALaneHasNone(t *testing.T) {
 	router := route.New(1)
 	router.OpenLanes(7)
 	router.Use([]route.Shard{{ID: "narrow", HashKeys: hashkey.Range{First: hashkey.FromWords(1, 1), Last: hashkey.FromWords(1, 9)}}})
-	if to := router.Next(); to.Lane != (identity.Lane{}) || to.ExplicitHashKey.Compare(hashkey.FromWords(1, 1)) < 0 {
+	if to := router.Next(); !to.ID.None() || to.ExplicitHashKey.Compare(hashkey.FromWords(1, 1)) < 0 {
 		t.Errorf("%+v", to)
 	}
 }
