@@ -114,7 +114,7 @@ func newStreamInfo(out *kinesis.DescribeStreamSummaryOutput) streamInfo {
 	}
 	return streamInfo{
 		arn:       aws.ToString(s.StreamARN),
-		identity:  aws.ToString(s.StreamARN) + "@" + aws.ToTime(s.StreamCreationTimestamp).UTC().Format(time.RFC3339),
+		identity:  streams.Identity(s),
 		retention: time.Duration(aws.ToInt32(s.RetentionPeriodHours)) * time.Hour,
 		now:       now,
 		ahead:     time.Since(now),

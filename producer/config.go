@@ -51,6 +51,7 @@ type RunConfig struct {
 	Seed     uint64        `group:"Events" default:"0" help:"Runs with the same seed make the same events, except for the timestamps; 0: random."`
 	Input    string        `group:"Events" placeholder:"FILE" help:"NDJSON file with events to put instead of generated ones; -: standard input."`
 
+	Journal      string        `group:"Delivery" placeholder:"FILE" help:"File by which a producer that was killed goes on with --input where it was: start it again with the same flags. What it puts again keeps its identity, and the consumer drops it."`
 	Linger       time.Duration `group:"Delivery" default:"100ms" help:"How long a call waits for more records. With --aggregate a container waits as long before that."`
 	InFlight     int           `group:"Delivery" default:"8" help:"Number of calls at the same time, 1 to 256."`
 	ShardRecords int           `group:"Delivery" default:"1000" help:"Limit of a shard in records per second; 0: no limit."`
@@ -93,6 +94,8 @@ func (c *Config) Validate() error {
 	check(c.Run.ShardRecords >= 0, "--shard-records %d: use 0 or more", c.Run.ShardRecords)
 	check(c.Run.ShardBytes >= 0 && c.Run.ShardBytes <= units.GiB, "--shard-bytes %s: use 0 to 1GiB", c.Run.ShardBytes)
 	check(!c.Run.Aggregate || !c.Run.StrictOrder, "--aggregate and --strict-order: use one of them")
+	check(c.Run.Journal == "" || (c.Run.Input != "" && c.Run.Input != "-"), "--journal: name a file with --input, which can be read again")
+	check(c.Run.Journal == "" || c.Run.Identity, "--journal and --no-identity: use one of them, a journal repeats identities")
 	check(c.RecordTTL >= time.Second, "--record-ttl %s: use 1s or more", c.RecordTTL)
 	check(c.Spill != "", "--spill: name a file")
 	for i, file := range c.files() {
@@ -105,7 +108,12 @@ func (c *Config) Validate() error {
 
 // files are the files that the producer reads or writes. No two flags may name the same one.
 func (c *Config) files() []string {
-	return []string{c.Run.Input, c.Spill, asidePath(c.Spill), c.Ledger, c.Summary}
+	return []string{c.Run.Input, c.Run.Journal, c.Spill, asidePath(c.Spill), c.Ledger, c.Summary}
+}
+
+// needsShards says that the run is of no use on a stream that distributes records itself.
+func (c *Config) needsShards() bool {
+	return c.Run.Aggregate || c.Run.StrictOrder || c.Run.Journal != ""
 }
 
 func (c *Config) streamID() string {

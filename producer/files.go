@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 	"example.com/callevents/producer/status"
 )
 
-func openInput(path string) (io.ReadCloser, error) {
+func openInput(path string) (*os.File, error) {
 	if path == "-" {
 		return os.Stdin, nil
 	}

@@ -21,14 +21,14 @@ import (
 // progress is what a run shows of itself, from its start on. Its methods are safe for concurrent use.
 type progress struct {
 	pacer     *pace.Pacer
-	rejected  func() uint64
+	from      input
 	eventLoop *pulse.Pulse
 	begun     time.Time
 	sender    atomic.Pointer[put.Sender] // nil: the run has not begun; set after begun
 }
 
-func newProgress(pacer *pace.Pacer, rejected func() uint64) *progress {
-	return &progress{pacer: pacer, rejected: rejected, eventLoop: pulse.New("event loop")}
+func newProgress(pacer *pace.Pacer, from input) *progress {
+	return &progress{pacer: pacer, from: from, eventLoop: pulse.New("event loop")}
 }
 
 // begin ends the start.
@@ -43,7 +43,11 @@ func (p *progress) stuck() error {
 	if sender == nil {
 		return nil
 	}
-	return errors.Join(sender.Stuck(), p.eventLoop.Err())
+	stuck := errors.Join(sender.Stuck(), p.eventLoop.Err())
+	if p.from.journal != nil {
+		stuck = errors.Join(stuck, p.from.journal.Stuck())
+	}
+	return stuck
 }
 
 func (p *progress) report() status.Report {
@@ -52,7 +56,7 @@ func (p *progress) report() status.Report {
 		return status.Report{Starting: true}
 	}
 	puts := sender.Stats()
-	return status.Report{Elapsed: time.Since(p.begun), Pace: p.pacer.Stats(), Put: puts, Rejected: p.rejected() + puts.Refused, Stuck: p.stuck()}
+	return status.Report{Elapsed: time.Since(p.begun), Pace: p.pacer.Stats(), Put: puts, Rejected: p.from.rejected() + puts.Refused, Stuck: p.stuck()}
 }
 
 // serve serves the status page, metrics and probes at --http until ctx ends.

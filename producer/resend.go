@@ -35,8 +35,8 @@ func resend(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *stat
 	lines.Identity = spill.Identity
 	reading, stop := context.WithCancel(context.WithoutCancel(ctx)) // longer than the run: the rest is spilled again
 	defer stop()
-	go lines.Run(reading)
-	report, err := deliver(ctx, cfg, out, lines, lines.Rejected, log, terminal)
+	from := input{events: lines, rejected: lines.Rejected, read: func(context.Context) { lines.Run(reading) }}
+	report, err := deliver(ctx, cfg, out, from, log, terminal)
 	if report.Elapsed == 0 {
 		return report, errors.Join(err, file.Close()) // nothing was put: the file stays for the next resend
 	}

@@ -32,8 +32,13 @@ func (s *Sender) answered(c *call) {
 		e.queue.inCall = false
 		if !c.done(i) {
 			e.queue.trouble, e.queue.lastError = c.reason(i), c.message(i)
-		} else if !e.queue.acknowledged(c.results[i], now) {
+			continue
+		}
+		if !e.queue.acknowledged(c.results[i], now) {
 			s.misrouted(e.mapVersion)
+		}
+		if err == nil {
+			s.settle(e)
 		}
 	}
 	// The other entries go back to the front of their queues. A crash loses them, unless the outcome of the call is
@@ -142,7 +147,20 @@ func (s *Sender) gaveUp(entries []*entry, reason string, err error) {
 		log.WithError(err).Error("records lost: neither put nor spilled")
 		return
 	}
+	s.settle(entries...)
 	log.Warn("records given up and spilled")
+}
+
+// settle tells the journal that no later run is to put the records.
+func (s *Sender) settle(entries ...*entry) {
+	if s.files.Journal == nil {
+		return
+	}
+	for _, e := range entries {
+		for _, r := range e.records {
+			s.files.Journal.Settled(r.Place)
+		}
+	}
 }
 
 func eventsOf(entries []*entry) (events []event.Event) {

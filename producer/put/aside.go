@@ -111,6 +111,7 @@ func (s *Sender) wasPutAside(e *entry, reason, err error) {
 		return
 	}
 	s.account.putAside(e)
+	s.settle(e)
 	s.log.WithError(reason).WithFields(logrus.Fields{"call_id": e.records[0].Event.CallID, "bytes": e.bytes()}).
 		Error("record refused, it is put aside and the others go on")
 }

@@ -52,11 +52,19 @@ type Spill interface {
 	Write([]event.Event) error
 }
 
+// Journal is told of each record, by its place, that is acknowledged and in the ledger, or spilled, or aside: it must not be
+// put again. Settled must return at once.
+type Journal interface {
+	Settled(place uint64)
+}
+
 // Files are where records go that are not on their way.
 type Files struct {
 	Ledger Ledger // those that were acknowledged; nil: none
 	Spill  Spill  // those that were given up; a later run can put them
 	Aside  Spill  // those that the stream refuses for what they are; no run can put them
+
+	Journal Journal // nil: none
 }
 
 // Misrouted is called for each record that came out on another shard than it was routed to, with the version of the

@@ -83,7 +83,7 @@ type Sender struct {
 func NewSender(cfg Config, api API, files Files, misrouted Misrouted, log logrus.FieldLogger) *Sender {
 	s := &Sender{
 		cfg: cfg, files: files, misrouted: misrouted, log: log, wakeUp: wait.NewSignal(),
-		pulse: pulse.New("sender"),
+		pulse:      pulse.New("sender"),
 		containers: newContainers(cfg), backlog: newBacklog(cfg), calls: newCalls(cfg, api), account: newAccount(cfg),
 	}
 	s.room.L = &s.mu

@@ -31,8 +31,7 @@ func (m *Manager) reportDifferences(ctx context.Context, found *types.StreamDesc
 		m.reportTags(ctx)
 	}
 	if streams.DistributesItself(found) {
-		m.log.Warn("stream ignores explicit hash keys (record distribution AUTO), the spread over the shards is not exact, and what is sent again is stored again; " +
-			"set its record distribution to USER_PARTITION_KEY")
+		m.log.Warn(DistributesItself)
 	}
 }
 

@@ -10,12 +10,17 @@ import (
 	"example.com/callevents/shared/wait"
 )
 
-// ErrDistributesItself is why a run with containers or strict order does not begin, or ends: AWS supports neither on such a
-// stream. User records would come out on shards that they do not belong to, and the order would be nobody's.
+// DistributesItself is the warning of a run that goes on all the same.
+const DistributesItself = "stream ignores explicit hash keys (record distribution AUTO), the spread over the shards is not exact, " +
+	"and what is sent again is stored again; set its record distribution to USER_PARTITION_KEY"
+
+// ErrDistributesItself is why a run with containers, strict order or a journal does not begin, or ends. User records would come
+// out on shards that they do not belong to, the order would be nobody's, and copies would not come to the shard that has the
+// first one.
 type ErrDistributesItself struct{ Stream string }
 
 func (e ErrDistributesItself) Error() string {
-	return fmt.Sprintf("stream %s distributes records itself (record distribution AUTO), which rules out --aggregate and --strict-order; "+
+	return fmt.Sprintf("stream %s distributes records itself (record distribution AUTO), which rules out --aggregate, --strict-order and --journal; "+
 		"leave the flag out, or set the record distribution of the stream to USER_PARTITION_KEY", e.Stream)
 }
 
