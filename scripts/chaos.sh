@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts the pipeline through random faults and verifies what is left: chaos.sh [--seed N] [--minutes M] [--rate R]
-# [--read fan-out] [--stock]. Installs and builds what is missing, with the race detector; scripts/lab/chaos does the rest.
+# [--read fan-out] [--no-identity] [--stock]. Installs and builds what is missing, with the race detector; scripts/lab/chaos does the rest.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"

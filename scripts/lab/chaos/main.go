@@ -3,7 +3,7 @@
 //
 // # A run
 //
-// A producer puts call events, three consumers warehouse them. Faults come in waves of one fault, to measure the recovery
+// A producer puts the call events of a file, with a journal, three consumers warehouse them. Faults come in waves of one fault, to measure the recovery
 // from it, or of several that overlap. After a wave, every shard must make progress again within the patience. At the
 // end the producer stops, the consumers warehouse what is left and stop, and consumer verify compares what is stored with
 // the stream and with the producer's ledger.
@@ -31,16 +31,17 @@ import (
 
 // Config is the flags.
 type Config struct {
-	Seed     uint64        `default:"0" help:"Seed of the plan. 0: random."`
-	Minutes  float64       `default:"0" help:"How long to inject faults."`
-	Seconds  float64       `default:"0" help:"The same in seconds, in addition."`
-	Rate     float64       `default:"200" help:"Call events per second."`
-	Patience time.Duration `default:"13s" help:"How long a shard may make no progress after the faults. The lease duration is 3s."`
-	Read     string        `default:"polling" enum:"polling,fan-out" help:"How the consumers read: polling or fan-out."`
-	Stock    bool          `help:"Run the stock consumer of the library instead of ours, to see what is lost and duplicated then."`
-	Only     []string      `placeholder:"KIND,..." help:"Inject only these kinds of faults."`
-	List     bool          `help:"List the kinds of faults and end."`
-	Root     string        `default:"." help:"The repository, with its servers. The binaries lie beside this one."`
+	Seed       uint64        `default:"0" help:"Seed of the plan. 0: random."`
+	Minutes    float64       `default:"0" help:"How long to inject faults."`
+	Seconds    float64       `default:"0" help:"The same in seconds, in addition."`
+	Rate       float64       `default:"200" help:"Call events per second."`
+	Patience   time.Duration `default:"13s" help:"How long a shard may make no progress after the faults. The lease duration is 3s."`
+	Read       string        `default:"polling" enum:"polling,fan-out" help:"How the consumers read: polling or fan-out."`
+	NoIdentity bool          `help:"Run the producer without identities and without a journal, to see what is stored twice and what the ledger lacks then."`
+	Stock      bool          `help:"Run the stock consumer of the library instead of ours, to see what is lost and duplicated then."`
+	Only       []string      `placeholder:"KIND,..." help:"Inject only these kinds of faults."`
+	List       bool          `help:"List the kinds of faults and end."`
+	Root       string        `default:"." help:"The repository, with its servers. The binaries lie beside this one."`
 }
 
 // Validate reports every problem at once. Kong calls it after parsing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +12,14 @@ import (
 	"syscall"
 	"time"
 
+	"example.com/callevents/producer/generate"
 	"example.com/callevents/shared/testenv/children"
 	"example.com/callevents/shared/testenv/faults"
 	"example.com/callevents/shared/testenv/servers"
 	"example.com/callevents/shared/wait"
 )
 
-// producer is the producer over all its restarts. Its ledger is on a disk of its own.
+// producer is the producer over all its restarts. Its ledger and its journal are on a disk of their own.
 type producer struct {
 	binary, dir, disk, ledger string
 	args, env                 []string
@@ -32,7 +34,7 @@ type producer struct {
 	stopped bool
 }
 
-// newProducer puts the ledger on a small file system of its own that a fault can fill. Only root can mount one; without
+// newProducer puts the ledger and the journal on a small file system of its own that a fault can fill. Only root can mount one; without
 // it the ledger is on the usual disk.
 func newProducer(binary, dir string, cfg Config, s *services, counts *logCounts) (*producer, error) {
 	disk := filepath.Join(dir, "disk")
@@ -44,16 +46,43 @@ func newProducer(binary, dir string, cfg Config, s *services, counts *logCounts)
 		env: servers.Endpoints{Kinesis: proxy.URL()}.Environ()}
 	p.args = []string{"--stream", stream, "--rate", strconv.FormatFloat(cfg.Rate, 'f', -1, 64), "--ledger", p.ledger,
 		"--spill", filepath.Join(dir, "spill.ndjson")}
+	events := int(cfg.Rate * (cfg.duration()*3/2 + 3*time.Minute).Seconds()) // more than the run comes to
+	if cfg.NoIdentity {
+		p.args = append(p.args, "--no-identity")
+	} else {
+		input := filepath.Join(dir, "input.ndjson")
+		if err := writeInput(input, cfg.Seed, events); err != nil {
+			return nil, err
+		}
+		p.args = append(p.args, "--input", input, "--journal", filepath.Join(disk, "journal"))
+	}
 	if p.log, err = newLogFile("producer", filepath.Join(dir, "producer.log"), counts); err != nil {
 		return nil, err
 	}
 	if err := os.Mkdir(disk, 0o755); err != nil {
 		return nil, err
 	}
-	const lineBytes = 192
-	size := int64(cfg.Rate*(cfg.duration()+30*time.Minute).Seconds()) * lineBytes
-	p.mounted = mount(disk, size) == nil
+	const lineBytes = 256 // of the ledger, and some of the journal
+	p.mounted = mount(disk, int64(4*events*lineBytes)) == nil
 	return p, nil
+}
+
+// writeInput writes generated events.
+func writeInput(path string, seed uint64, events int) error {
+	generator, err := generate.New(seed, time.Now)
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(file)
+	for line := []byte(nil); events > 0; events-- {
+		line = append(generator.Append(line[:0]), '\n')
+		_, _ = out.Write(line) // Flush tells the error
+	}
+	return errors.Join(out.Flush(), file.Close())
 }
 
 func (p *producer) start() (err error) {
@@ -113,7 +142,7 @@ func copyOut(from, to string) {
 	}
 }
 
-// killProducer kills the producer and starts it again. Its ledger lacks the records that were in flight.
+// killProducer kills the producer and starts it again. What was in flight is put again, by the journal.
 func killProducer(ctx context.Context, f *fault) error {
 	p := f.producer
 	p.mu.Lock()

@@ -80,6 +80,9 @@ func (c *chaos) print(out io.Writer, r report) (ok bool) {
 		fmt.Fprintf(out, "logged at level error, %d times: %s\n", n, text)
 	}
 	ok = sum(r.Faults) == 0 && r.Verdict != "faulty" && len(c.wrong) == 0 && len(c.logs.bad) == 0
+	if !c.cfg.NoIdentity && !c.cfg.Stock {
+		ok = ok && r.Resent == 0 && r.NotInLedger == 0 // the producer's own attempts, too, come to one
+	}
 	verdict := "all is well"
 	if !ok {
 		verdict = "something is off, see above"
