@@ -26,12 +26,12 @@ func tell(field string) faults.Fault {
 
 // Before, such a run put containers whose user records come out on other shards (seen: 346 of 400 events were dropped by
 // their readers).
-func TestNoContainersAndNoOrderOnAStreamThatDistributesItself(t *testing.T) {
+func TestNoContainersNoOrderAndNoJournalOnAStreamThatDistributesItself(t *testing.T) {
 	r := newRig(t)
 	r.createStream()
 	r.throughProxy().Add(faults.Rule{Operation: "DescribeStreamSummary", Fault: tell(`"RecordDistributionStrategy":"AUTO"`)})
-	for _, flag := range []string{"--aggregate", "--strict-order"} {
-		if p := r.run(1, flag, "--count", "1"); !strings.Contains(p.stderr.String(), "USER_PARTITION_KEY") {
+	for flag, flags := range map[string][]string{"--aggregate": nil, "--strict-order": nil, "--journal=journal": r.withInput(1)[:2]} {
+		if p := r.run(1, append(flags, flag, "--count", "1")...); !strings.Contains(p.stderr.String(), "USER_PARTITION_KEY") {
 			t.Errorf("%s: %s", flag, p.stderr.String())
 		}
 	}
