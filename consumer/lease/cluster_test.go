@@ -64,6 +64,7 @@ func (c *cluster) startOn(id string, duration time.Duration, listed *shards) *te
 	cfg.WorkerID, cfg.Duration = id, duration
 	log := logrus.New()
 	log.SetOutput(c.logs)
+	log.SetFormatter(&logrus.TextFormatter{DisableColors: true, TimestampFormat: "04:05.000"})
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
 	w := &testWorker{name: id, cancel: cancel, killed: killed, kill: kill, listed: listed}

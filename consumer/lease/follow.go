@@ -238,12 +238,12 @@ func (f *follower) touch(ctx context.Context) {
 // pause is short while leases are waited for or the plan is behind.
 func (f *follower) pause() time.Duration {
 	now := time.Now()
-	pause := f.cfg.restInterval() * time.Duration(95+rand.N(10)) / 100 // not all at the same time
+	pause := f.cfg.restInterval() * time.Duration(96+rand.N(7)) / 100 // not all at the same time
 	waiting := slices.ContainsFunc(slices.Collect(maps.Values(f.waits)), func(w wanting) bool { return !w.since.IsZero() || !w.free.IsZero() })
 	if waiting || f.members.plan.version != f.members.version {
 		pause = min(pause, f.cfg.SyncInterval)
-		if now.Before(f.quick) { // the more workers, the slower
-			pause = max(pause/4, time.Duration(len(f.members.ids))*time.Millisecond)
+		if now.Before(f.quick) { // the more workers acquire leases, the slower
+			pause = max(pause/4, time.Duration(f.members.sharers())*time.Millisecond)
 		}
 	}
 	if at := f.members.planAt; !at.IsZero() {

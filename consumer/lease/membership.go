@@ -57,7 +57,8 @@ func (m *membership) begin(me *life) {
 }
 
 // look reads the members, the workers to watch, and other rows. What is not news is asked for again, consistently. All rows
-// are forgotten that are neither read nor to be kept.
+// are forgotten that are neither read nor to be kept. The first look, when nothing can be old, has the plan as well: a worker that
+// joins without it would think that everybody joins, and plan late.
 func (m *membership) look(ctx context.Context, read []string, keep map[string]bool) error {
 	keys := map[string]bool{membersKey: true}
 	for _, id := range m.ring(time.Now()) {
@@ -68,13 +69,17 @@ func (m *membership) look(ctx context.Context, read []string, keep map[string]bo
 	}
 	maps.Copy(keep, keys)
 	m.seen.forget(keep)
-	items, err := m.table.Get(ctx, false, slices.Sorted(maps.Keys(keys))...)
+	first := m.version == 0
+	if first {
+		keys[planKey] = true
+	}
+	items, err := m.table.Get(ctx, first, slices.Sorted(maps.Keys(keys))...)
 	if err != nil {
 		return err
 	}
 	var again []string
 	for key, item := range items {
-		if !m.seen.news(key, item) {
+		if !first && !m.seen.news(key, item) {
 			again = append(again, key)
 		}
 	}

@@ -108,6 +108,9 @@ func (s *simulation) check(name string, consumed, balanced time.Duration, writes
 	if name == "at rest" && (writes > s.restWrites || reads > s.restReads) {
 		s.t.Errorf("at rest: more than %v writes or %v reads a second", s.restWrites, s.restReads)
 	}
+	if name == "one joins" && balanced > 2500*time.Millisecond {
+		s.t.Errorf("one joins: balanced after %v", balanced)
+	}
 	limit := map[string]time.Duration{"all start at once": time.Minute, "a third is killed": 2*s.lease.Duration + 5*time.Second}[name]
 	if limit > 0 && (consumed > limit || balanced > time.Minute) {
 		s.t.Errorf("%s: consumed after %v, want %v", name, consumed, limit)

@@ -7,16 +7,24 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"example.com/callevents/consumer/lease"
 	"example.com/callevents/consumer/pipeline"
+	"example.com/callevents/consumer/stall"
 	"example.com/callevents/consumer/warehouse"
+	"example.com/callevents/shared/sequence"
 	"example.com/callevents/shared/testenv"
 	"example.com/callevents/shared/testenv/faults"
 )
@@ -172,4 +180,70 @@ func TestCheckpointsAreStoredSeldomAndAtTheEnd(t *testing.T) {
 	if want := []string{ends[0], ends[500], ends[502]}; !slices.Equal(b.lease.positions(), want) {
 		t.Errorf("after a drain, checkpoints %v; want %v", b.lease.positions(), want)
 	}
+	// The worst place from which the next owner goes on: 499 links behind, which is the most without a checkpoint.
+	requests := &requestCounter{Client: testenv.NewS3Client(b.url)}
+	next := newShard(requests, b.bucketName, "next", b.lease)
+	if err := next.Open(t.Context(), sequence.Number(ends[2]), strings.Fields(b.lease.checkpoints[1])[1]); err != nil || next.Position().String() != ends[502] {
+		t.Fatalf("opened at %s: %v", next.Position(), err)
+	}
+	if n := requests.made.Load(); n > 4 {
+		t.Errorf("%d requests to open the shard", n)
+	}
+}
+
+// requestCounter is S3 that counts the requests.
+type requestCounter struct {
+	warehouse.Client
+	made atomic.Int32
+}
+
+func (c *requestCounter) ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, o ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	c.made.Add(1)
+	return c.Client.ListObjectsV2(ctx, in, o...)
+}
+
+func (c *requestCounter) HeadObject(ctx context.Context, in *s3.HeadObjectInput, o ...func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+	c.made.Add(1)
+	return c.Client.HeadObject(ctx, in, o...)
+}
+
+// A link each 10 s for ten minutes. Seen to fail with a checkpoint for each link, and with one each two minutes.
+func TestAMinuteIsBetweenCheckpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, leases := &counter{}, &timed{}
+		store := warehouse.NewStore(warehouse.Config{Location: warehouse.Location{Bucket: "b", Prefix: "r/"}, Format: warehouse.NDJSON,
+			Timeout: time.Minute}, client, warehouseMetrics, quietLog)
+		shard := pipeline.New(pipeline.Config{FlushInterval: time.Nanosecond, Store: store, Metrics: pipelineMetrics, Log: quietLog},
+			pipeline.Shard{ID: shardID, StartingSequenceNumber: startNumber, HashKeys: ownKeys}, leases, stall.NewTracker(stall.After))
+		if err := shard.Open(t.Context(), "100", warehouse.Day(kinesisTime())); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 120 {
+			time.Sleep(5 * time.Second)
+			record := types.Record{SequenceNumber: aws.String(strconv.Itoa(101 + n)), Data: []byte(`{"user":{"user_id":"1"}}`),
+				PartitionKey: aws.String("p"), ApproximateArrivalTimestamp: aws.Time(kinesisTime())}
+			if err := shard.Process(t.Context(), []types.Record{record}, kinesisTime()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, at := range leases.at[1:] {
+			if pause := at.Sub(leases.at[i]); pause != time.Minute {
+				t.Errorf("%s between two checkpoints", pause)
+			}
+		}
+		if len(leases.at) != 10 || client.objects.Load() < 60 {
+			t.Errorf("%d checkpoints in ten minutes, %d objects", len(leases.at), client.objects.Load())
+		}
+	})
+}
+
+// timed is a lease that notes when checkpoints are stored.
+type timed struct {
+	forgetful
+	at []time.Time
+}
+
+func (l *timed) Checkpoint(context.Context, sequence.Number, string) error {
+	l.at = append(l.at, time.Now())
+	return nil
 }
