@@ -82,15 +82,15 @@
 //
 // A release or an acquisition may stay unknown: then the row names a worker that lives and does not hold the lease. If the plan gives the shard to
 // that worker, it acquires it again. If not, who waits for it asks: it sets Asked in that worker's row. The worker sees
-// this in the answer to its next heartbeat, and releases all rows with its id that it does not hold.
+// this in the answer to its next heartbeat, and releases all rows with its id that it does not hold. So it is asked, too, if the row of a
+// finished parent is gone: it then reads again which of its shards are finished, for the sake of their children.
 //
 // # Looking
 //
 // At rest, a look each D/5 reads _members and the next workers in the ring of ids, until three that seem alive are among them. So each
 // worker is watched by the living one before it. These reads need not be consistent: what is absent or older than known
 // is asked for again, consistently; rows left out say nothing. While a worker waits for leases it reads their rows as well, more often. The first member
-// scans the table each 12 D, for what is to be deleted. As often each worker reads again which of its shards are finished: the table may have
-// forgotten it, and the children wait.
+// scans the table each 12 D, for what is to be deleted.
 //
 // A worker that has not looked for 3 D gives up its life: it cannot follow the plan. One that fails for 2 D to acquire what is free for
 // it leaves the members for 3 D.

@@ -20,7 +20,6 @@ type follower struct {
 
 	turned   time.Time     // when the last turn began
 	elapsed  time.Duration // between the last two, at most a second
-	doubt    time.Time     // when to read again what is known to be finished
 	backFrom time.Time     // when this worker comes back, if it has stepped back
 }
 
@@ -75,10 +74,6 @@ func (f *follower) needed() (read []string, keep map[string]bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.members.away = f.stopping || f.steppedBack()
-	if now := time.Now(); now.After(f.doubt) { // the table may have forgotten it, and others wait for it
-		clear(f.finished)
-		f.doubt = now.Add(cleanEvery * f.cfg.Duration)
-	}
 	waits := map[string]wanting{}
 	if f.members.me != nil && !f.stopping {
 		for _, id := range f.members.plan.shares[f.members.me.id] {
@@ -156,6 +151,12 @@ func (f *follower) follow(ctx context.Context) {
 		f.waits[id] = f.judge(id, w, now, acquires)
 		if owner := f.members.seen.workers[f.members.seen.shards[id].row.Owner]; owner.there && f.waits[id].tooLong(f.cfg.Duration, now) {
 			ask = append(ask, owner.row.ID)
+		}
+		for _, parent := range f.listing.waitsFor(id, f.finished) {
+			seen, reader := f.members.seen.shards[parent], f.members.plan.workers[parent]
+			if !seen.since.IsZero() && !seen.there && now.Sub(seen.since) > f.cfg.Duration && reader != f.members.me.id {
+				ask = append(ask, reader) // it may know that the parent was finished, and others do not
+			}
 		}
 	}
 	f.giveUp()

@@ -37,7 +37,10 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a list older than the plan drops nothing", "plan.go", `!l.began.After(p.read)`, `false`, "TestPlansKeepWhatAnOlderListLacks"},
 	{"a child goes to the reader of its parent", "plan.go", `give(id, p.workers[parent]) }`, `false }`, "TestAChildGoesToTheReaderOfItsParent"},
 	{"parents come first", "listing.go", `if !finished[parent] {`, `if false {`, "TestChildOfAMergeWaitsForBothParents"},
-	{"what is finished is read again", "follow.go", `clear(f.finished)`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
+	{"who waits for a child asks", "follow.go", `ask = append(ask, reader)`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
+	{"what is finished is read again", "run.go", `	if asked {
+		clear(s.finished)
+	}`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
 	{"an idle lease is written all the same", "config.go", `touchEvery = 30 * time.Minute`, `touchEvery = 30 * 24 * time.Hour`, "TestFailedCheckpointDoesNotGoLiveWithTheNextWrite"},
 	{"the first version is waited for", "application.go", `err = t.quiet(ctx)`, `err = nil`, "TestATableOfTheFirstVersionIsTakenOverWhenItIsQuiet"},
 }

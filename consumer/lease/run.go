@@ -30,8 +30,8 @@ func (s *Leases) Run(ctx context.Context) error {
 		}
 		s.mu.Lock()
 		s.life = life
+		clear(s.finished)
 		s.mu.Unlock()
-		f.doubt = time.Time{}
 		f.members.begin(life)
 		s.live(ctx, f, life)
 	}
@@ -122,16 +122,21 @@ func (s *Leases) lose(life *life, reason lostReason) {
 	}
 }
 
-// release writes the release of rows that have our id and no lease: acquisitions and releases whose outcome stayed unknown, or
-// rows that somebody has edited.
+// release is this worker's answer if it is asked. It writes the release of rows that have our id and no lease: acquisitions and
+// releases whose outcome stayed unknown, or rows that somebody has edited. And it reads again which of its shards are finished: the
+// table may have forgotten it.
 func (s *Leases) release(ctx context.Context, life *life) error {
 	s.mu.Lock()
 	asked := s.asked
 	s.asked = false
+	if asked {
+		clear(s.finished)
+	}
 	s.mu.Unlock()
 	if !asked {
 		return nil
 	}
+	defer s.Poke()
 	items, err := s.table.Scan(ctx)
 	if err != nil {
 		s.settle()
