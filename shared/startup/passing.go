@@ -64,6 +64,7 @@ func passingStatus(err error) bool {
 // passingCodes come with a status of 4xx and are no throttling by the SDK's list.
 var passingCodes = map[string]bool{
 	"ConditionalRequestConflict": true, // S3: another instance writes the same object
+	"Conflict":                   true, // S3: the same to a HEAD, whose answer has no code
 	"OperationAborted":           true, // S3: another operation on the bucket is under way
 	"KMSThrottlingException":     true, // Kinesis, of an encrypted stream
 	"RequestTimeout":             true, // S3: the body came too slowly
