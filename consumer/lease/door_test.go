@@ -13,6 +13,7 @@ type door struct {
 	lease.Table
 	killed context.Context
 	deaf   *atomic.Bool
+	wrote  func(key string) (answered bool) // after each write that was applied; nil: nothing
 	mu     sync.Mutex
 	paused chan struct{} // closed when the pause is over; nil: not paused
 }
@@ -67,7 +68,11 @@ func (d *door) Update(ctx context.Context, w lease.Write) (lease.Item, error) {
 	if err := d.pass(ctx, late); err != nil {
 		return nil, err
 	}
-	return d.Table.Update(ctx, w)
+	item, err := d.Table.Update(ctx, w)
+	if err == nil && d.wrote != nil && !d.wrote(w.Key) {
+		return nil, errThrottled
+	}
+	return item, err
 }
 
 func (d *door) Delete(ctx context.Context, key string, conditions ...lease.Condition) error {
