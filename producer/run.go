@@ -61,7 +61,7 @@ func run(ctx context.Context, cfg *Config, log *logrus.Logger, terminal *status.
 			return status.Report{}, err
 		}
 		lines.Journal, lines.At = from.journal, from.journal.Start()
-		log.WithFields(logrus.Fields{"event": from.journal.First(), "repeats": from.journal.Repeats()}).Info("journal opened, the input goes on")
+		log.WithFields(logrus.Fields{"event": from.journal.First(), "repeats": from.journal.Repeats()}).Info("journal opened")
 	}
 	report, err := deliver(ctx, cfg, out, from, log, terminal)
 	if from.journal != nil {
