@@ -39,7 +39,6 @@ import (
 	"example.com/callevents/producer/route"
 	"example.com/callevents/producer/source"
 	"example.com/callevents/shared/event"
-	"example.com/callevents/shared/identity"
 )
 
 // begin is the first line.
@@ -225,28 +224,4 @@ func (j *Journal) write(lines ...line) error {
 		j.failure = fmt.Errorf("write journal: %w", err) // the line may be cut: nothing may follow it
 	}
 	return j.failure
-}
-
-// rotations are in the order of their beginnings.
-type rotations []route.Rotation
-
-// at returns the rotation that routes the event at a place, as it is then.
-func (r rotations) at(place uint64) route.Rotation {
-	last := r[0]
-	for _, rotation := range r {
-		if rotation.Records <= place {
-			last = rotation
-		}
-	}
-	last = last.Clone()
-	last.Skip(place - last.Records)
-	return last
-}
-
-// next returns the identity of the event at a place. Each call is for the place after that of the last one.
-func (r *rotations) next(place uint64) identity.ID {
-	for len(*r) > 1 && (*r)[1].Records <= place {
-		*r = (*r)[1:]
-	}
-	return (*r)[0].Next()
 }

@@ -177,14 +177,3 @@ func (j *Journal) note() error {
 	j.noted = now
 	return j.write(line{Done: &now})
 }
-
-// from returns the rotations that route the events from a place on, the first one as it is there.
-func (r rotations) from(place uint64) rotations {
-	later := rotations{r.at(place)}
-	for _, rotation := range r {
-		if rotation.Records > place {
-			later = append(later, rotation.Clone())
-		}
-	}
-	return later
-}
