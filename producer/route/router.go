@@ -65,7 +65,8 @@ func (r *Router) Resume(run uint64, rotation Rotation) {
 
 // Use replaces the shard map and reports whether the new one differs. The same shards in any order change nothing, and
 // the turn goes on. There must be at least one shard. A shard keeps its lane for as long as the map has it. So the numbers of
-// a lane are in one shard, and after a split in one child.
+// a lane are in one shard, and after a split in one child. A new lane may have the hash key of a former one of the run. So its
+// numbers begin above all that were given out.
 func (r *Router) Use(shards []Shard) (changed bool) {
 	sorted := slices.SortedFunc(slices.Values(shards), func(a, b Shard) int { return a.HashKeys.First.Compare(b.HashKeys.First) })
 	r.mu.Lock()
@@ -81,7 +82,7 @@ func (r *Router) Use(shards []Shard) (changed bool) {
 	slots := make([]Slot, len(sorted))
 	for i, s := range sorted {
 		if slots[i] = r.rotation.slot(s.ID); slots[i].ShardID == "" {
-			slots[i] = Slot{ShardID: s.ID, Lane: r.draw(s)}
+			slots[i] = Slot{ShardID: s.ID, Lane: r.draw(s), Last: r.rotation.Records}
 		}
 	}
 	r.rotation.Shards, r.rotation.Turn = slots, r.random.IntN(len(slots))
