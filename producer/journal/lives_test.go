@@ -38,7 +38,8 @@ func (nowhere) Write([]event.Event) error { return nil }
 
 // world is an input, a stream, and what producers put into it, one after the other.
 type world struct {
-	*testing.T
+	rapid.TB
+	t       *testing.T
 	dir     string
 	shards  []route.Shard
 	named   int // shards so far
@@ -49,8 +50,8 @@ type world struct {
 	perTurn map[string]int // events by shard, since the shards changed
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{T: t, dir: t.TempDir(), put: map[string]identity.ID{}, times: map[string]int{}, owners: map[identity.ID]string{}, settled: map[string]bool{}}
+func newWorld(t *testing.T, tb rapid.TB) *world {
+	w := &world{TB: tb, t: t, dir: t.TempDir(), put: map[string]identity.ID{}, times: map[string]int{}, owners: map[identity.ID]string{}, settled: map[string]bool{}}
 	w.reshard(3)
 	return w
 }
@@ -110,7 +111,7 @@ func (w *world) begin() (*life, error) {
 	if err != nil {
 		return nil, err
 	}
-	j, err := journal.Open(w.Context(), w.journal(), file)
+	j, err := journal.Open(w.t.Context(), w.journal(), file)
 	if err != nil {
 		return nil, err
 	}
@@ -121,14 +122,14 @@ func (w *world) begin() (*life, error) {
 		return nil, err
 	}
 	l.router.Use(w.shards)
-	go l.lines.Run(w.Context())
+	go l.lines.Run(w.t.Context())
 	return l, nil
 }
 
 // next hands the next event to the sender, which may put it at any time from now on. It reports false at the end.
 func (l *life) next() bool {
 	l.Helper()
-	e, err := l.lines.Next(l.Context())
+	e, err := l.lines.Next(l.t.Context())
 	if errors.Is(err, io.EOF) {
 		return false
 	}
@@ -169,14 +170,14 @@ func (l *life) settle(i int) {
 // life, with a journal that has read less than the sender was given, and with done for what was not settled.
 func TestALifeGoesOnWhereTheFormerOneEnded(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		w := newWorld(t)
+		w := newWorld(t, rt)
 		defer os.RemoveAll(w.dir)
 		lines := rapid.IntRange(1, 4000).Draw(rt, "lines")
 		w.grow(0, lines)
 		for range rapid.IntRange(0, 6).Draw(rt, "lives") {
 			l, err := w.begin()
 			if err != nil {
-				t.Fatal(err)
+				rt.Fatal(err)
 			}
 			for range rapid.IntRange(0, 1500).Draw(rt, "records") {
 				if !l.next() {
@@ -191,7 +192,7 @@ func TestALifeGoesOnWhereTheFormerOneEnded(t *testing.T) {
 					l.router.Use(w.shards)
 				case 1, 2, 3:
 					if err := l.journal.Note(); err != nil {
-						t.Fatal(err)
+						rt.Fatal(err)
 					}
 				}
 			}
@@ -206,7 +207,7 @@ func TestALifeGoesOnWhereTheFormerOneEnded(t *testing.T) {
 		}
 		l, err := w.begin()
 		if err != nil {
-			t.Fatal(err)
+			rt.Fatal(err)
 		}
 		for l.next() {
 			l.settle(0)
@@ -251,7 +252,7 @@ func (w *world) verify(want []string) {
 
 // After an end in order nothing is put again. Seen to fail with a journal that knows chunks only.
 func TestAnEndInOrderRepeatsNothing(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, t)
 	w.grow(0, 3000)
 	for more := true; more; {
 		l, err := w.begin()

@@ -42,7 +42,7 @@ func TestAnInputThatIsNotTheSameIsRefused(t *testing.T) {
 		"another stream":   {edit(file, func(s string) string { return strings.Replace(s, `"stream":"stream"`, `"stream":"other"`, 1) }), "another stream, other"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newWorld(t, t)
 			w.grow(0, 100)
 			l, err := w.begin()
 			if err != nil {
@@ -65,7 +65,7 @@ func TestAnInputThatIsNotTheSameIsRefused(t *testing.T) {
 func TestALineThatGoesOnIsRefused(t *testing.T) {
 	const cut = "no event\n" + `{"event":{"property":{"call_id":"1"}}}`
 	for after, want := range map[string]string{"": "", " \n": "goes on now"} {
-		w := newWorld(t)
+		w := newWorld(t, t)
 		if err := os.WriteFile(w.input(), []byte(cut), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestALineThatGoesOnIsRefused(t *testing.T) {
 }
 
 func TestOneProducerAtATimeHasAJournal(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, t)
 	w.grow(0, 10)
 	l, err := w.begin()
 	if err != nil {
@@ -116,7 +116,7 @@ func TestAnInputThatIsNoFileIsRefused(t *testing.T) {
 
 // A version that takes other lines for events would give other identities.
 func TestAVersionThatReadsOtherEventsIsRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, t)
 	w.grow(0, 100)
 	l, err := w.begin()
 	if err != nil {
