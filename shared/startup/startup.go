@@ -21,7 +21,7 @@ const reportEvery = 10 * time.Second
 const stepTimeout = 2 * time.Minute
 
 // backoff is the pause between two steps. The SDK has tried each call three times by then.
-var backoff = wait.Backoff{First: 500 * time.Millisecond, Last: 5 * time.Second}
+var backoff = wait.Backoff{First: 200 * time.Millisecond, Last: 5 * time.Second}
 
 // Wait repeats step until it succeeds, as long as its errors are [Passing]. It returns nil, the first error that does not
 // pass, or the last one once the timeout is over, and the cause of ctx's end if that comes first. The step gets a context
