@@ -213,7 +213,7 @@ func (b *rig) keepPutting(t *testing.T) (stop func()) {
 			if b.make(1) != nil {
 				return
 			}
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
 	}()
 	return func() { cancel(); <-ended }
