@@ -108,6 +108,9 @@ func (s *Sender) expire(now time.Time) {
 	}
 	old := s.backlog.expired(now.Add(-s.cfg.RecordTTL))
 	if len(old) == 0 {
+		if now.Sub(s.oldest()) < s.cfg.RecordTTL || s.account.stats.Unsent == 0 {
+			s.spillError = nil // nothing has to be spilled, whether it could be or not
+		}
 		return
 	}
 	known := s.spillError != nil

@@ -26,6 +26,7 @@ func (b *backlog) queue(shardID string) *queue {
 // add appends an entry to its queue.
 func (b *backlog) add(e *entry) {
 	e.queue.entries = append(e.queue.entries, e)
+	e.queue.unsent += len(e.records)
 	e.queue.waits(e.created())
 	b.await(e.queue)
 }

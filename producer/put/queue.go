@@ -22,6 +22,7 @@ type queue struct {
 	inBacklog bool      // among the waiting queues of the backlog
 	notBefore time.Time // no entry is sent before: the queue backs off, or a limit is used up
 	failures  int       // in a row, each followed by a backoff
+	unsent    int       // records, also those in a batch or a call
 
 	// The standstill of the shard.
 	waitsSince time.Time // since then it has had records to take, and has taken none; zero: it takes them

@@ -88,7 +88,7 @@ func (c *call) message(i int) string {
 // A queue whose records were all given up counts only while no shard takes anything: its shard may be closed.
 func (b *backlog) longestWithout(lastAcknowledged time.Time) (longest *queue) {
 	for _, q := range b.queues {
-		idle := len(q.entries) == 0 && q.waitsSince.Before(lastAcknowledged)
+		idle := q.unsent == 0 && q.waitsSince.Before(lastAcknowledged)
 		if q.waitsSince.IsZero() || idle {
 			continue
 		}

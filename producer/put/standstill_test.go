@@ -1,6 +1,7 @@
 package put_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -30,6 +31,7 @@ var standstills = map[string]struct {
 	begin func(*rig)
 	want  put.Reason
 	ttl   time.Duration // 0: longer than the test
+	every time.Duration // between two records; 0: 50 ms
 }{
 	"PutRecords hangs":       {begin: func(b *rig) { b.stream.latency = time.Hour }, want: put.KinesisFailing},
 	"answers 500":            {begin: func(b *rig) { b.stream.fail = always(&types.InternalFailureException{}) }, want: put.KinesisFailing},
@@ -42,7 +44,7 @@ var standstills = map[string]struct {
 	"throttles each record":  {begin: func(b *rig) { b.stream.refuse = func(string, string) bool { return true } }, want: put.KinesisThrottled},
 	"throttles one shard":    {begin: func(b *rig) { b.stream.refuse = func(id, _ string) bool { return strings.HasSuffix(id, "3") } }, want: put.KinesisThrottled},
 	"is cut":                 {begin: func(b *rig) { b.stream.fail = always(errors.New("connection reset by peer")) }, want: put.KinesisFailing},
-	"is slow":                {begin: func(b *rig) { b.stream.latency = 14 * time.Second }, want: put.KinesisSlow},
+	"is slow":                {begin: func(b *rig) { b.stream.latency = 14 * time.Second }, want: put.KinesisSlow, every: 10 * time.Millisecond},
 	"hangs, and spills soon": {begin: func(b *rig) { b.stream.latency = time.Hour }, want: put.KinesisFailing, ttl: 2 * time.Second},
 	"throttles, spills soon": {begin: func(b *rig) { b.stream.fail = always(&types.LimitExceededException{}) }, want: put.KinesisThrottled, ttl: 2 * time.Second},
 	"the spill fails": {begin: func(b *rig) {
@@ -66,7 +68,7 @@ func TestEveryStandstillIsToldWithinAMinute(t *testing.T) {
 					if pause == 0 {
 						b.change(func() { kind.begin(b) })
 					}
-					stop := b.keepPutting(t)
+					stop := b.keepPutting(t, cmp.Or(kind.every, 50*time.Millisecond))
 					time.Sleep(pause)
 					if s := b.Stats().Standstill; s.Reason != "" {
 						t.Fatalf("before anything was wrong: %+v", s)
@@ -75,7 +77,7 @@ func TestEveryStandstillIsToldWithinAMinute(t *testing.T) {
 						b.change(func() { kind.begin(b) })
 					}
 					told, began := b.Stats().Standstill, time.Now()
-					for ; told.Reason == "" && time.Since(began) < 50*time.Second; told = b.Stats().Standstill { // the log looks each 5 s
+					for ; told.For <= 0 && time.Since(began) < 50*time.Second; told = b.Stats().Standstill { // the log looks each 5 s
 						time.Sleep(time.Second)
 					}
 					if told.Reason != kind.want || told.For <= 0 {
@@ -178,7 +180,7 @@ func TestRecordsWaitForASpillThatCannotBeWritten(t *testing.T) {
 func TestThePulseOfTheLoop(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		b := start(t, 4, put.Config{RecordTTL: time.Minute}, func(b *rig) { b.stream.latency = time.Hour })
-		stop := b.keepPutting(t)
+		stop := b.keepPutting(t, 10*time.Millisecond)
 		for range 100 {
 			time.Sleep(10 * time.Second)
 			if err := b.Stuck(); err != nil {
@@ -204,7 +206,7 @@ func TestThePulseOfTheLoop(t *testing.T) {
 }
 
 // keepPutting puts a hundred records a second, until the function that it returns is called.
-func (b *rig) keepPutting(t *testing.T) (stop func()) {
+func (b *rig) keepPutting(t *testing.T, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
@@ -213,7 +215,7 @@ func (b *rig) keepPutting(t *testing.T) (stop func()) {
 			if b.make(1) != nil {
 				return
 			}
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(every)
 		}
 	}()
 	return func() { cancel(); <-ended }
