@@ -24,7 +24,8 @@ type cluster struct {
 	logs   io.Writer                          // of all workers
 	drain  func(shardID string) time.Duration // how long a consumer drains
 	shards shards
-	open   func(shardID string) bool // shards that count for the balance; nil: all
+	open   func(shardID string) bool                       // shards that count for the balance; nil: all
+	wrote  func(w *testWorker, key string) (answered bool) // after each write of a worker that was applied; nil: nothing
 
 	mu      sync.Mutex
 	workers map[string]*testWorker
@@ -68,7 +69,7 @@ func (c *cluster) startOn(id string, duration time.Duration, listed *shards) *te
 	ctx, cancel := context.WithCancel(context.Background())
 	killed, kill := context.WithCancel(context.Background())
 	w := &testWorker{name: id, cancel: cancel, killed: killed, kill: kill, listed: listed}
-	w.table = &door{Table: c.table, killed: killed, deaf: &w.deaf}
+	w.table = &door{Table: c.table, killed: killed, deaf: &w.deaf, wrote: func(key string) bool { return c.wrote == nil || c.wrote(w, key) }}
 	w.registry = prometheus.NewRegistry()
 	w.leases = lease.New(cfg, w.table, listed, lease.NewMetrics(w.registry), logrus.NewEntry(log))
 	c.mu.Lock()

@@ -59,16 +59,16 @@ func lifeUntil(t *testing.T, s strike) bool {
 		c := newCluster(t, 7)
 		c.watchCheckpoints()
 		c.table.latency = 5 * time.Millisecond
-		a, b := c.start("a"), c.start("b")
-		c.wantBalanced(10 * time.Second)
-		w := c.start("w")
-		w.table.wrote = func(key string) bool {
-			now := written.note(key, w.id())
+		c.wrote = func(w *testWorker, key string) bool {
+			now := w.name == "w" && written.note(key, w.id())
 			if now && s.dies {
 				c.crash(w)
 			}
 			return !now || s.dies
 		}
+		a, b := c.start("a"), c.start("b")
+		c.wantBalanced(10 * time.Second)
+		w := c.start("w")
 		time.Sleep(6 * time.Second)
 		c.start("d")
 		time.Sleep(6 * time.Second)

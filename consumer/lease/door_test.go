@@ -13,7 +13,7 @@ type door struct {
 	lease.Table
 	killed context.Context
 	deaf   *atomic.Bool
-	wrote  func(key string) (answered bool) // after each write that was applied; nil: nothing
+	wrote  func(key string) (answered bool) // after each write that was applied
 	mu     sync.Mutex
 	paused chan struct{} // closed when the pause is over; nil: not paused
 }
@@ -69,7 +69,7 @@ func (d *door) Update(ctx context.Context, w lease.Write) (lease.Item, error) {
 		return nil, err
 	}
 	item, err := d.Table.Update(ctx, w)
-	if err == nil && d.wrote != nil && !d.wrote(w.Key) {
+	if err == nil && !d.wrote(w.Key) {
 		return nil, errThrottled
 	}
 	return item, err
