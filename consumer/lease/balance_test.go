@@ -49,7 +49,7 @@ func (c *cluster) untilBalanced(bound time.Duration) (took time.Duration, balanc
 	return time.Since(started), true
 }
 
-// wantBalanced is untilBalanced for tests that fail without it.
+// wantBalanced is untilBalanced for tests that fail without it. Afterwards every lease that is held is counted, too.
 func (c *cluster) wantBalanced(bound time.Duration) time.Duration {
 	c.t.Helper()
 	took, balanced := c.untilBalanced(bound)
@@ -57,5 +57,6 @@ func (c *cluster) wantBalanced(bound time.Duration) time.Duration {
 		loads, free := c.loads()
 		c.t.Fatalf("not balanced after %v: %d free, %v", bound, free, loads)
 	}
+	time.Sleep(time.Millisecond)
 	return took
 }
