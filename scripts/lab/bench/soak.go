@@ -53,7 +53,7 @@ func soak(ctx context.Context, cfg Config, r *rig) error {
 			return fmt.Errorf("stop consumer: %w", err)
 		}
 	}
-	verify := exec.CommandContext(ctx, filepath.Join(r.dir, "consumer"), "verify", "--bucket", bucket, "--app", app,
+	verify := exec.CommandContext(ctx, filepath.Join(r.bin, "consumer"), "verify", "--bucket", bucket, "--app", app,
 		"--prefix", app+"/records/", "--errors-prefix", app+"/errors/", "--stream", stream, "--ledger", ledger)
 	verify.Env = r.endpoints.Environ()
 	found, failed := verify.CombinedOutput()
