@@ -31,6 +31,7 @@ type membership struct {
 
 	me     *life
 	former []string  // ids that this worker had before
+	looked bool      // at all, in any life
 	away   bool      // it leaves, or has stepped back
 	member bool      // it has been among the members in this life
 	missed time.Time // when it was found missing there
@@ -69,7 +70,7 @@ func (m *membership) look(ctx context.Context, read []string, keep map[string]bo
 	}
 	maps.Copy(keep, keys)
 	m.seen.forget(keep)
-	first := m.version == 0
+	first := !m.looked
 	if first {
 		keys[planKey] = true
 	}
@@ -88,6 +89,7 @@ func (m *membership) look(ctx context.Context, read []string, keep map[string]bo
 	if err != nil {
 		return err
 	}
+	m.looked = true
 	for _, key := range again {
 		delete(items, key)
 	}
