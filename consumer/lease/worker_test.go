@@ -34,10 +34,10 @@ func (w *testWorker) id() string {
 }
 
 // counter returns the sum of a worker's metric over its labels.
-func counter(t *testing.T, w *testWorker, name string) (sum float64) { return labelled(t, w, name, "") }
+func counter(t testing.TB, w *testWorker, name string) (sum float64) { return labelled(t, w, name, "") }
 
 // labelled sums only what has the label value, if there is one.
-func labelled(t *testing.T, w *testWorker, name, value string) (sum float64) {
+func labelled(t testing.TB, w *testWorker, name, value string) (sum float64) {
 	t.Helper()
 	families, err := w.registry.Gather()
 	if err != nil {
