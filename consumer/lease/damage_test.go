@@ -122,8 +122,16 @@ func TestAWorkerThatIsFencedStops(t *testing.T) {
 
 // The row of a finished parent is deleted, by hand or with the table. Its worker knows that it was finished, and others do not. Found by
 // chaos, seed 4711; seen to fail when that worker never reads the row again: nobody read the parent, and so nobody the child. Found again, seed 601: it
-// did so each 12 lease durations only.
+// did so each 12 lease durations only. And once more, when the row was rewound: nobody asked.
 func TestAParentWhoseRowIsGoneIsReadAgain(t *testing.T) {
+	for name, gone := range map[string]lease.Item{
+		"deleted": nil, "rewound": lease.Row{ShardID: shardID(0), Counter: 1 << 50, Checkpoint: "5"}.Item(),
+	} {
+		t.Run(name, func(t *testing.T) { readAgain(t, gone) })
+	}
+}
+
+func readAgain(t *testing.T, gone lease.Item) {
 	inBubble(t, 2, 2, func(c *cluster, w []*testWorker) {
 		finish := func() bool {
 			for _, w := range w {
@@ -137,7 +145,7 @@ func TestAParentWhoseRowIsGoneIsReadAgain(t *testing.T) {
 		}
 		finish()
 		time.Sleep(5 * time.Second)
-		c.table.edit(shardID(0), nil)
+		c.table.edit(shardID(0), gone)
 		c.shards.set([]lease.Shard{{ID: shardID(0)}, {ID: shardID(1)}, {ID: shardID(2), Parents: []string{shardID(0)}},
 			{ID: shardID(3), Parents: []string{shardID(0)}}})
 		c.open = func(shard string) bool { return shard != shardID(0) }

@@ -154,8 +154,9 @@ func (f *follower) follow(ctx context.Context) {
 		}
 		for _, parent := range f.listing.waitsFor(id, f.finished) {
 			seen, reader := f.members.seen.shards[parent], f.members.plan.workers[parent]
-			if !seen.since.IsZero() && !seen.there && now.Sub(seen.since) > f.cfg.Duration && reader != f.members.me.id {
-				ask = append(ask, reader) // it may know that the parent was finished, and others do not
+			unread := !seen.since.IsZero() && !slices.Contains(f.members.ids, seen.row.Owner)
+			if unread && now.Sub(seen.since) > f.cfg.Duration && reader != f.members.me.id {
+				ask = append(ask, reader) // it may know that the parent was finished, and the table does not any more
 			}
 		}
 	}
