@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,8 +44,13 @@ func TestEveryRecordIsInExactlyOneObject(t *testing.T) {
 		if history(t, script, nil) == nil {
 			return
 		}
+		var mu sync.Mutex // its workers tell it at the same time
 		var story []string
-		err := history(t, shorten(t, script), func(format string, args ...any) { story = append(story, fmt.Sprintf(format, args...)) })
+		err := history(t, shorten(t, script), func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			story = append(story, fmt.Sprintf(format, args...))
+		})
 		rt.Fatalf("%v\n%s", err, strings.Join(story, "\n"))
 	})
 }
