@@ -39,7 +39,11 @@ func Open(ctx context.Context, path string, input *os.File) (*Journal, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 	j := &Journal{file: file, input: input, pulse: pulse.New("journal"), digest: sha256.New()}
-	if err := errors.Join(lock(file), j.load(ctx)); err != nil {
+	err = lock(file)
+	if err == nil { // before, the last line may be one that its owner is writing
+		err = j.load(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal %s: %w", path, err), file.Close())
 	}
 	return j, nil

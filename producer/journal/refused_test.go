@@ -92,8 +92,19 @@ func TestOneProducerAtATimeHasAJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	file, err := os.OpenFile(w.journal(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := file.WriteString(`{"done":`); err != nil { // its owner is in the middle of a line
+		t.Fatal(err)
+	}
 	if _, err := w.begin(); !errors.Is(err, journal.ErrInUse) {
 		t.Errorf("the second one got %v", err)
+	}
+	if text, err := os.ReadFile(w.journal()); err != nil || !strings.HasSuffix(string(text), `{"done":`) {
+		t.Errorf("the second one has cut the journal of the first: %v", err)
 	}
 	l.end(false)
 	if l, err = w.begin(); err != nil {
