@@ -92,6 +92,8 @@ func TestOneProducerAtATimeHasAJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for l.next() { // until its reader writes no more
+	}
 	file, err := os.OpenFile(w.journal(), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
