@@ -81,9 +81,9 @@
 // again from there; any other means that the lease is lost ([ErrLost]).
 //
 // A release or an acquisition may stay unknown: then the row names a worker that lives and does not hold the lease. If the plan gives the shard to
-// that worker, it acquires it again. If not, who waits for it asks: it sets Asked in that worker's row. The worker sees
-// this in the answer to its next heartbeat, and releases all rows with its id that it does not hold. So it is asked, too, if the row of a
-// finished parent is gone or was rewound: it then reads again which of its shards are finished, for the sake of their children.
+// that worker, it acquires it again. If not, who waits for it asks: it adds the shard to Asked in that worker's row. The worker sees
+// this in the answer to its next heartbeat, and releases the row if it has its id and is not held. So it is asked, too, for a finished
+// parent whose row is gone or was rewound: it then reads that row again, for the sake of the children.
 //
 // # Looking
 //

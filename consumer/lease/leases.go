@@ -47,8 +47,8 @@ type Leases struct {
 	finished   map[string]bool   // shards that were seen to be read to their end
 	synced     time.Time         // when the table was last read with the shards known
 	stopping   bool
-	asked      bool // somebody waits for a lease that the table has under our id
-	unsettled  bool // a write of an owner has an unknown outcome
+	asked      map[string]bool // shards that others wait for, because of us as it seems
+	unsettled  bool            // a write of an owner has an unknown outcome
 }
 
 // free is a lease that can be acquired.
@@ -63,7 +63,7 @@ func New(cfg Config, table Table, shards Shards, metrics *Metrics, log *logrus.E
 	return &Leases{
 		cfg: cfg, table: rows{table, cfg}, shards: shards, metrics: metrics, log: log,
 		poke: wait.NewSignal(), wanted: wait.NewSignal(), held: map[string]*Lease{}, acquiring: map[string]bool{},
-		acquirable: map[string]free{}, finished: map[string]bool{},
+		acquirable: map[string]free{}, finished: map[string]bool{}, asked: map[string]bool{},
 	}
 }
 

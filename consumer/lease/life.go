@@ -40,7 +40,7 @@ type WorkerRow struct {
 type workerRow struct {
 	WorkerRow
 	fenced bool
-	asked  bool
+	asked  []string // shards that others wait for
 }
 
 // decodeWorker returns false if the key is none of a worker's row, or there is no row.
@@ -49,7 +49,7 @@ func decodeWorker(key string, i Item) (workerRow, bool) {
 	return workerRow{
 		WorkerRow: WorkerRow{ID: id, Name: i.text(attrName), Heartbeat: uint64(i.number(attrBeat)),
 			Duration: parseDuration(i.text(attrDuration), time.Minute), Report: i.binary(attrReport)},
-		fenced: i.number(attrFenced) != 0, asked: i.number(attrAsked) != 0,
+		fenced: i.number(attrFenced) != 0, asked: i.names(attrAsked),
 	}, ok && len(i) > 0
 }
 
@@ -61,7 +61,7 @@ type life struct {
 	table rows
 	log   *logrus.Entry
 	id    string
-	asked func() // somebody waits for a lease that the table has under this id
+	asked func(shards []string) // others wait for these
 	over  chan struct{}
 	hurry wait.Signal // the next heartbeat is due now
 
@@ -77,7 +77,7 @@ type life struct {
 var errFenced = errors.New("this worker was fenced")
 
 // begin makes the row of a new life. The id is new with each attempt, so it does not matter what became of the last one.
-func begin(ctx context.Context, cfg Config, table rows, asked func(), log *logrus.Entry) (*life, error) {
+func begin(ctx context.Context, cfg Config, table rows, asked func(shards []string), log *logrus.Entry) (*life, error) {
 	l := &life{cfg: cfg, table: table, id: strings.ToLower(crypto.Text()[:8]), beat: 1, asked: asked, over: make(chan struct{}), hurry: wait.NewSignal()}
 	l.log = log.WithField("lease_owner", l.id)
 	started := time.Now()
@@ -161,9 +161,9 @@ func (l *life) renew(ctx context.Context, started time.Time) error {
 		return err
 	}
 	row, _ := decodeWorker(w.Key, item)
-	l.confirmed(beat+1, since.Add(l.cfg.trust()), row.asked)
-	if row.asked {
-		l.asked()
+	l.confirmed(beat+1, since.Add(l.cfg.trust()), len(row.asked) > 0)
+	if len(row.asked) > 0 {
+		l.asked(row.asked)
 	}
 	return nil
 }

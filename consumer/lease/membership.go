@@ -42,7 +42,7 @@ type membership struct {
 	peeked  time.Time            // when the plan was looked at last
 	moving  []movers             // of the last plans
 	planAt  time.Time            // when to write the next plan; zero: it is not known to be behind
-	asked   map[string]time.Time // owners that were asked for a lease that they do not have
+	asked   map[string]time.Time // workers that were asked for shards
 }
 
 func newMembership(cfg Config, table rows, log *logrus.Entry) *membership {
@@ -247,14 +247,18 @@ func (m *membership) change(ctx context.Context, w Write) error {
 	return nil
 }
 
-// ask has a worker that lives release what the table says it has and it has not. Once in a lease duration.
-func (m *membership) ask(ctx context.Context, owner string) {
+// mostAsked is how many shards one worker asks another one for at a time, so that the other's row stays small.
+const mostAsked = 20
+
+// ask has a worker that lives say what it has of these shards: see [Leases.release]. Once in a lease duration.
+func (m *membership) ask(ctx context.Context, owner string, shards []string) {
 	if time.Since(m.asked[owner]) < m.cfg.Duration {
 		return
 	}
 	m.asked[owner] = time.Now()
-	m.log.WithField("owner", owner).Info("worker asked for a lease that it has not released")
-	_, err := m.table.Update(ctx, Write{Key: workerPrefix + owner, If: []Condition{{Kind: Present}}, Set: Item{attrAsked: int64(1)}})
+	shards = shards[:min(len(shards), mostAsked)]
+	m.log.WithFields(logrus.Fields{"owner": owner, "shards": shards}).Info("worker asked for leases that it has not released")
+	_, err := m.table.Update(ctx, Write{Key: workerPrefix + owner, If: []Condition{{Kind: Present}}, Add: Item{attrAsked: shards}})
 	if err != nil {
 		m.log.WithError(err).WithField("owner", owner).Debug("worker not asked")
 	}

@@ -28,7 +28,7 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a lost plan is made from the owners", "planning.go", `base = plan{workers: owners}`, `_ = owners`, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
 	{"who comes back waits for the others", "membership.go", `m.planAt = now.Add(2 * m.cfg.restInterval())`, ``, "TestNothingMovesWhenThePlanOrTheMembersAreLost"},
 	{"who is missing looks for its own row", "membership.go", `m.me.hurry.Set()`, ``, "TestATableThatWasMadeAgainIsJoinedUnderAnotherId"},
-	{"an owner is asked for what it has not", "follow.go", `ask = append(ask, owner.row.ID)`, ``, "TestALeaseThatItsOwnerDoesNotHaveIsAskedFor"},
+	{"an owner is asked for what it has not", "follow.go", `ask[owner.row.ID] = append(ask[owner.row.ID], id)`, ``, "TestALeaseThatItsOwnerDoesNotHaveIsAskedFor"},
 	{"who cannot acquire steps back", "follow.go", `> 2*f.cfg.Duration }`, `> 2000*f.cfg.Duration }`, "TestAWorkerThatCannotAcquireStepsBack"},
 	{"who cannot read ends its life", "run.go", `> 3*s.cfg.Duration {`, `> 3000*s.cfg.Duration {`, "TestAWorkerThatCannotReadLosesItsLeases"},
 	{"who stops leaves the members", "run.go", `s.depart(context.WithoutCancel(ctx), f)`, `_ = f`, "TestAnIdleWorkerThatStopsLeavesTheMembers"},
@@ -37,10 +37,8 @@ var rules = []struct{ name, file, rule, without, test string }{
 	{"a list older than the plan drops nothing", "plan.go", `!l.began.After(p.read)`, `false`, "TestPlansKeepWhatAnOlderListLacks"},
 	{"a child goes to the reader of its parent", "plan.go", `give(id, p.workers[parent]) }`, `false }`, "TestAChildGoesToTheReaderOfItsParent"},
 	{"parents come first", "listing.go", `if !finished[parent] {`, `if false {`, "TestChildOfAMergeWaitsForBothParents"},
-	{"who waits for a child asks", "follow.go", `ask = append(ask, reader)`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
-	{"what is finished is read again", "run.go", `	if asked {
-		clear(s.finished)
-	}`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
+	{"who waits for a child asks", "follow.go", `ask[reader] = append(ask[reader], parent)`, ``, "TestAParentWhoseRowIsGoneIsReadAgain"},
+	{"what is finished is read again", "run.go", `delete(s.finished, id)`, `_ = id`, "TestAParentWhoseRowIsGoneIsReadAgain"},
 	{"an idle lease is written all the same", "config.go", `touchEvery = 30 * time.Minute`, `touchEvery = 30 * 24 * time.Hour`, "TestFailedCheckpointDoesNotGoLiveWithTheNextWrite"},
 	{"the first version is waited for", "application.go", `err = t.quiet(ctx)`, `err = nil`, "TestATableOfTheFirstVersionIsTakenOverWhenItIsQuiet"},
 }

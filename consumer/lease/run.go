@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,10 +57,12 @@ func (s *Leases) create(ctx context.Context) error {
 	return s.table.Create(ctx)
 }
 
-// settle is called when somebody waits for a lease that the table has under our id.
-func (s *Leases) settle() {
+// settle is called when others wait for shards.
+func (s *Leases) settle(shards []string) {
 	s.mu.Lock()
-	s.asked = true
+	for _, id := range shards {
+		s.asked[id] = true
+	}
 	s.mu.Unlock()
 	s.Poke()
 }
@@ -122,38 +125,40 @@ func (s *Leases) lose(life *life, reason lostReason) {
 	}
 }
 
-// release is this worker's answer if it is asked. It writes the release of rows that have our id and no lease: acquisitions and
-// releases whose outcome stayed unknown, or rows that somebody has edited. And it reads again which of its shards are finished: the
-// table may have forgotten it.
+// release is this worker's answer if others wait for shards. It writes the release of those rows that have our id and no lease:
+// acquisitions and releases whose outcome stayed unknown, or rows that somebody has edited. And it forgets which of these shards
+// are finished, and so reads their rows again: the table may have forgotten it.
 func (s *Leases) release(ctx context.Context, life *life) error {
 	s.mu.Lock()
-	asked := s.asked
-	s.asked = false
-	if asked {
-		clear(s.finished)
+	asked := slices.Sorted(maps.Keys(s.asked))
+	clear(s.asked)
+	for _, id := range asked {
+		delete(s.finished, id)
 	}
 	s.mu.Unlock()
-	if !asked {
+	if len(asked) == 0 {
 		return nil
 	}
 	defer s.Poke()
-	items, err := s.table.Scan(ctx)
+	items, err := s.table.Get(ctx, true, asked...)
 	if err != nil {
-		s.settle()
+		s.settle(asked)
 		return err
 	}
-	s.mu.Lock()
-	items = slices.DeleteFunc(items, func(i Item) bool {
-		return !isShard(i.key()) || i.text(attrOwner) != life.id || s.acquiring[i.key()] || s.held[i.key()] != nil
-	})
-	s.mu.Unlock()
-	for _, item := range items {
-		_, err := s.table.write(ctx, decodeRow(item.key(), item), set{attrOwner: "", attrTimeout: ""})
+	for id, item := range items {
+		row := decodeRow(id, item)
+		s.mu.Lock()
+		left := row.Owner == life.id && !s.acquiring[id] && s.held[id] == nil
+		s.mu.Unlock()
+		if !left || !isShard(id) {
+			continue
+		}
+		_, err := s.table.write(ctx, row, set{attrOwner: "", attrTimeout: ""})
 		if err != nil && !errors.Is(err, ErrRefused) {
-			s.settle()
+			s.settle(asked)
 			return err
 		}
-		s.log.WithField("shard_id", item.key()).Info("lease released that this worker did not have")
+		s.log.WithField("shard_id", id).Info("lease released that this worker did not have")
 	}
 	return nil
 }
