@@ -1,9 +1,7 @@
 package lease_test
 
 import (
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 
 	"example.com/callevents/shared/testenv"
@@ -54,15 +52,7 @@ func TestEveryRuleOfTheLeasesIsNeeded(t *testing.T) {
 				t.Skip("scripts/test.sh --long tries it")
 			}
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-run", "^"+r.test+"$", "-rapid.checks=2000", "-timeout", "5m",
-				"-overlay", testenv.Overlay(t, r.file, r.rule, r.without), ".")
-			out, err := cmd.CombinedOutput()
-			if err == nil {
-				t.Fatalf("%s does not miss it", r.test)
-			}
-			if text := string(out); !strings.Contains(text, "--- FAIL: "+r.test) {
-				t.Fatalf("%v\n%s", err, text)
-			}
+			testenv.MustFail(t, r.test, testenv.Overlay(t, r.file, r.rule, r.without), "-rapid.checks=2000")
 		})
 	}
 }

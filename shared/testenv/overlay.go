@@ -3,6 +3,7 @@ package testenv
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,4 +34,17 @@ func Overlay(t *testing.T, file, rule, without string) string {
 		}
 	}
 	return list
+}
+
+// MustFail runs a test of the package under test with an overlay, and reports if it passes. flags are more of those of go test.
+func MustFail(t *testing.T, test, overlay string, flags ...string) {
+	t.Helper()
+	args := append([]string{"test", "-vet=off", "-run", "^" + test + "$", "-timeout", "5m", "-overlay", overlay}, flags...)
+	out, err := exec.CommandContext(t.Context(), "go", append(args, ".")...).CombinedOutput()
+	if err == nil {
+		t.Fatalf("%s does not miss it", test)
+	}
+	if text := string(out); !strings.Contains(text, "--- FAIL: "+test) {
+		t.Fatalf("%v\n%s", err, text)
+	}
 }
