@@ -20,6 +20,8 @@ var (
 	style []byte
 	//go:embed refresh.js
 	script []byte
+	//go:embed head.html
+	headOfPages string
 )
 
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,7 +29,7 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 // Template parses the sources of a page, the first of which is the page itself. It panics if they are wrong.
 func Template(sources ...string) *template.Template {
 	t := template.New("page").Funcs(functions())
-	for _, source := range sources {
+	for _, source := range append(sources, headOfPages) {
 		template.Must(t.Parse(source))
 	}
 	return t
