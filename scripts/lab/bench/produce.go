@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+
+	"example.com/callevents/producer/generate"
 )
 
 // puts is how many events one run puts. Aggregated events go faster. It takes more of them, or the start of the process
@@ -37,9 +40,14 @@ type cell struct {
 // end. The putters take turns, so that other load on the machine meets all alike. The table has the medians.
 func produce(ctx context.Context, cfg Config, r *rig) error {
 	ours := []string{"--rate", "max", "--shard-records", "0", "--shard-bytes", "0", "--spill", r.dir + "/spill", "--log-level", "warn"}
+	if err := r.input(); err != nil {
+		return err
+	}
 	putters := []putter{
 		{"bare PutRecords loop", "loop", puts, nil},
 		{"producer", "producer", puts, ours},
+		{"producer --input", "producer", puts, append(slices.Clone(ours), "--input", r.dir+"/input")},
+		{"producer --input --journal", "producer", puts, append(slices.Clone(ours), "--input", r.dir+"/input", "--journal", r.dir+"/journal")},
 		{"producer --aggregate", "producer", putsAggregated, append(slices.Clone(ours), "--aggregate")},
 	}
 	t := newTable("shards", "8 calls in flight", "events/s", "", "CPU per million", "", "runs: events/s, CPU per million")
@@ -63,7 +71,20 @@ func produce(ctx context.Context, cfg Config, r *rig) error {
 	return nil
 }
 
-// measure runs a putter on a stream of its own. It removes the stream, which the server keeps in memory.
+// input writes the generator's events into a file.
+func (r *rig) input() error {
+	events, err := generate.New(1, time.Now)
+	if err != nil {
+		return err
+	}
+	var lines []byte
+	for range puts {
+		lines = append(events.Append(lines), '\n')
+	}
+	return os.WriteFile(r.dir+"/input", lines, 0o600)
+}
+
+// measure runs a putter on a stream of its own. It removes the stream, which the server keeps in memory, and the journal.
 func (r *rig) measure(ctx context.Context, by putter, shards int, into *cell) error {
 	stream, err := r.stream(ctx, shards)
 	if err != nil {
@@ -86,6 +107,9 @@ func (r *rig) measure(ctx context.Context, by putter, shards int, into *cell) er
 	}
 	into.rates = append(into.rates, float64(by.events)/took.Seconds())
 	into.cpus = append(into.cpus, p.CPU().Seconds()*1e6/float64(by.events))
+	if err := os.RemoveAll(r.dir + "/journal"); err != nil {
+		return err
+	}
 	_, err = r.Kinesis.DeleteStream(ctx, &kinesis.DeleteStreamInput{StreamName: aws.String(stream)})
 	return err
 }
