@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -27,6 +28,12 @@ func NewDynamoDB(client *dynamodb.Client, name string, pin Application) *DynamoD
 	return &DynamoDB{client: client, name: name, application: pin, former: former{}}
 }
 
+// retryPause bounds the pauses between the SDK's tries of one call. Its own are seconds, and a heartbeat, with the read that may
+// have to tell its outcome, has no more before the leases are lost.
+const retryPause = 100 * time.Millisecond
+
+func retrySoon(o *dynamodb.Options) { o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, retryPause) }
+
 // batch is how many rows one BatchGetItem may ask for (DynamoDB API reference).
 const batch = 100
 
@@ -38,7 +45,7 @@ func (t *DynamoDB) Get(ctx context.Context, consistent bool, keys ...string) (ma
 		for _, k := range part {
 			asked.Keys = append(asked.Keys, key(k))
 		}
-		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{t.name: asked}})
+		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{t.name: asked}}, retrySoon)
 		if err != nil {
 			return nil, wrap("get", part[0], err)
 		}
@@ -80,7 +87,7 @@ func (t *DynamoDB) Update(ctx context.Context, w Write) (Item, error) {
 		TableName: &t.name, Key: key(w.Key), ReturnValues: types.ReturnValueAllNew,
 		ConditionExpression: e.condition(), UpdateExpression: e.update(),
 		ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
-	})
+	}, retrySoon)
 	if err != nil {
 		return nil, wrap("update", w.Key, err)
 	}
