@@ -146,17 +146,17 @@ func (f *follower) follow(ctx context.Context) {
 	}
 	clear(f.acquirable)
 	acquires := f.part(acquiresASecond)
-	ask := map[string][]string{} // shards, by the worker that is to say what it has of them
+	ask := questions{}
 	for id, w := range f.waits {
 		f.waits[id] = f.judge(id, w, now, acquires)
 		if owner := f.members.seen.workers[f.members.seen.shards[id].row.Owner]; owner.there && f.waits[id].tooLong(f.cfg.Duration, now) {
-			ask[owner.row.ID] = append(ask[owner.row.ID], id)
+			ask.add(owner.row.ID, id)
 		}
 		for _, parent := range f.listing.waitsFor(id, f.finished) {
 			seen, reader := f.members.seen.shards[parent], f.members.plan.workers[parent]
 			unread := !seen.since.IsZero() && !slices.Contains(f.members.ids, seen.row.Owner)
 			if unread && now.Sub(seen.since) > f.cfg.Duration && reader != f.members.me.id {
-				ask[reader] = append(ask[reader], parent) // it may know that the parent was finished, and the table does not any more
+				ask.add(reader, parent) // it may know that the parent was finished, and the table does not any more
 			}
 		}
 	}

@@ -247,19 +247,31 @@ func (m *membership) change(ctx context.Context, w Write) error {
 	return nil
 }
 
+// questions are the shards that each worker is asked for.
+type questions map[string]map[string]bool
+
+func (q questions) add(worker, shard string) {
+	if q[worker] == nil {
+		q[worker] = map[string]bool{}
+	}
+	q[worker][shard] = true
+}
+
 // mostAsked is how many shards one worker asks another one for at a time, so that the other's row stays small.
 const mostAsked = 20
 
 // ask has a worker that lives say what it has of these shards: see [Leases.release]. Once in a lease duration.
-func (m *membership) ask(ctx context.Context, owner string, shards []string) {
-	if time.Since(m.asked[owner]) < m.cfg.Duration {
+func (m *membership) ask(ctx context.Context, worker string, shards map[string]bool) {
+	if time.Since(m.asked[worker]) < m.cfg.Duration {
 		return
 	}
-	m.asked[owner] = time.Now()
-	shards = shards[:min(len(shards), mostAsked)]
-	m.log.WithFields(logrus.Fields{"owner": owner, "shards": shards}).Info("worker asked for leases that it has not released")
-	_, err := m.table.Update(ctx, Write{Key: workerPrefix + owner, If: []Condition{{Kind: Present}}, Add: Item{attrAsked: shards}})
-	if err != nil {
-		m.log.WithError(err).WithField("owner", owner).Debug("worker not asked")
+	m.asked[worker] = time.Now()
+	some := slices.Collect(maps.Keys(shards)) // in any order: the next time others are among them
+	some = some[:min(len(some), mostAsked)]
+	log := m.log.WithFields(logrus.Fields{"owner": worker, "shards": some})
+	log.Info("worker asked for leases that it has not released")
+	_, err := m.table.Update(ctx, Write{Key: workerPrefix + worker, If: []Condition{{Kind: Present}}, Add: Item{attrAsked: some}})
+	if err != nil && !errors.Is(err, ErrRefused) { // it is gone
+		log.WithError(err).Warn("worker not asked, trying again")
 	}
 }

@@ -79,6 +79,9 @@ func (m *memory) Create(ctx context.Context) error {
 func (m *memory) Get(ctx context.Context, consistent bool, keys ...string) (items map[string]lease.Item, err error) {
 	items = map[string]lease.Item{}
 	err = m.do(ctx, "Get", keys[0], func() error {
+		if twice(keys) {
+			return errInvalid
+		}
 		for _, key := range keys {
 			if m.busy > 0 && rand.Float64() < m.busy {
 				continue
@@ -120,6 +123,9 @@ func (m *memory) Scan(ctx context.Context) (items []lease.Item, err error) {
 func (m *memory) Update(ctx context.Context, w lease.Write) (item lease.Item, err error) {
 	err = m.do(ctx, "Update", w.Key, func() error {
 		before := m.rows[w.Key]
+		if invalid(w) {
+			return errInvalid
+		}
 		m.usage.write(before)
 		if !holds(before, w.If) {
 			return lease.ErrRefused
@@ -172,54 +178,6 @@ func (m *memory) put(key string, item lease.Item) {
 		return
 	}
 	m.rows[key] = item
-}
-
-func holds(item lease.Item, conditions []lease.Condition) bool {
-	return !slices.ContainsFunc(conditions, func(c lease.Condition) bool {
-		names, _ := item[c.Name].([]string)
-		switch c.Kind {
-		case lease.Present:
-			return len(item) == 0
-		case lease.Absent:
-			return len(item) != 0
-		case lease.Contains:
-			return !slices.Contains(names, c.Value.(string))
-		case lease.Lacks:
-			return slices.Contains(names, c.Value.(string))
-		}
-		return item[c.Name] != c.Value && (item[c.Name] != nil || c.Value != "" && c.Value != int64(0))
-	})
-}
-
-func apply(before lease.Item, w lease.Write) lease.Item {
-	item := maps.Clone(before)
-	if item == nil {
-		item = lease.Item{"ShardID": w.Key}
-	}
-	for name, value := range w.Set {
-		if value == "" {
-			delete(item, name)
-		} else {
-			item[name] = value
-		}
-	}
-	for name, value := range w.Add {
-		if n, ok := value.(int64); ok {
-			has, _ := item[name].(int64)
-			item[name] = has + n
-		} else {
-			has, _ := item[name].([]string)
-			item[name] = slices.Compact(slices.Sorted(slices.Values(slices.Concat(has, value.([]string)))))
-		}
-	}
-	for name, value := range w.Drop {
-		has, _ := item[name].([]string)
-		left := slices.DeleteFunc(slices.Clone(has), func(s string) bool { return slices.Contains(value.([]string), s) })
-		if item[name] = left; len(left) == 0 {
-			delete(item, name)
-		}
-	}
-	return item
 }
 
 // disturb sets the hooks; nil for none.

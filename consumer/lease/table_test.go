@@ -120,6 +120,14 @@ func testChanges(t *testing.T, table lease.Table) {
 			}
 		}
 	}
+	for _, names := range [][]string{{}, {"x", "y", "x"}} {
+		if _, err := table.Update(t.Context(), lease.Write{Key: "changing", Add: lease.Item{"S": names}}); err == nil || errors.Is(err, lease.ErrRefused) {
+			t.Errorf("a set of %q is added: %v", names, err)
+		}
+	}
+	if _, err := table.Get(t.Context(), true, "changing", "changing"); err == nil {
+		t.Error("a row is read twice at a time")
+	}
 	if err := table.Delete(t.Context(), "changing"); err != nil {
 		t.Error(err)
 	}
