@@ -1,6 +1,5 @@
 // Package lease divides the shards of a stream among the workers of an application, by rows in a DynamoDB table. Of Kinesis
-// it knows the names of shards and of their parents. Which object counts is for package
-// warehouse to decide, without leases.
+// it knows the names of shards and of their parents. Which object counts is for package warehouse to decide, without leases.
 //
 // # What always holds
 //

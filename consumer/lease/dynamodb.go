@@ -28,11 +28,13 @@ func NewDynamoDB(client *dynamodb.Client, name string, pin Application) *DynamoD
 	return &DynamoDB{client: client, name: name, application: pin, former: former{}}
 }
 
-// retryPause bounds the pauses between the SDK's tries of one call. Its own are seconds, and a heartbeat, with the read that may
+// longestBackoff bounds the pauses between the SDK's tries of one call. Its own are seconds, and a heartbeat, with the read that may
 // have to tell its outcome, has no more before the leases are lost.
-const retryPause = 100 * time.Millisecond
+const longestBackoff = 100 * time.Millisecond
 
-func retrySoon(o *dynamodb.Options) { o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, retryPause) }
+func retrySoon(o *dynamodb.Options) {
+	o.Retryer = retry.AddWithMaxBackoffDelay(o.Retryer, longestBackoff)
+}
 
 // batch is how many rows one BatchGetItem may ask for (DynamoDB API reference).
 const batch = 100

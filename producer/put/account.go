@@ -90,8 +90,7 @@ func (a *account) answered(c *call, now time.Time) {
 }
 
 func (a *account) acknowledged(e *entry, shardID string, now time.Time) {
-	bytes := e.eventBytes()
-	a.settled(e, bytes)
+	bytes := a.settled(e)
 	a.stats.Records += uint64(len(e.records))
 	a.stats.Bytes += uint64(bytes)
 	a.stats.PerShard[shardID] += uint64(len(e.records))
@@ -99,19 +98,21 @@ func (a *account) acknowledged(e *entry, shardID string, now time.Time) {
 	a.stats.Slowest = max(a.stats.Slowest, now.Sub(e.created()))
 }
 
-// settled counts an entry that is not unsent any more.
-func (a *account) settled(e *entry, bytes int) {
+// settled counts an entry that is not unsent any more. It returns the size of its events.
+func (a *account) settled(e *entry) (bytes int) {
+	bytes = e.eventBytes()
 	a.stats.Unsent -= len(e.records)
 	a.unsentBytes -= bytes
 	if e.queue != nil {
 		e.queue.unsent -= len(e.records)
 	}
+	return bytes
 }
 
 // givenUp counts entries that went to the spill, or were lost with it.
 func (a *account) givenUp(entries []*entry, spilled bool) {
 	for _, e := range entries {
-		a.settled(e, e.eventBytes())
+		a.settled(e)
 		if spilled {
 			a.stats.Spilled += uint64(len(e.records))
 		} else {
@@ -122,7 +123,7 @@ func (a *account) givenUp(entries []*entry, spilled bool) {
 
 // putAside counts an entry that was put aside.
 func (a *account) putAside(e *entry) {
-	a.settled(e, e.eventBytes())
+	a.settled(e)
 	a.stats.Refused += uint64(len(e.records))
 }
 

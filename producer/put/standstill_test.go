@@ -205,7 +205,7 @@ func TestThePulseOfTheLoop(t *testing.T) {
 	})
 }
 
-// keepPutting puts a hundred records a second, until the function that it returns is called.
+// keepPutting puts a record each so long, until the function that it returns is called.
 func (b *rig) keepPutting(t *testing.T, every time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})

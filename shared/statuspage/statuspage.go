@@ -28,8 +28,8 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src
 
 // Template parses the sources of a page, the first of which is the page itself. It panics if they are wrong.
 func Template(sources ...string) *template.Template {
-	t := template.New("page").Funcs(functions())
-	for _, source := range append(sources, headOfPages) {
+	t := template.Must(template.New("page").Funcs(functions()).Parse(headOfPages))
+	for _, source := range sources {
 		template.Must(t.Parse(source))
 	}
 	return t

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
-	"example.com/callevents/producer/generate"
+	"example.com/callevents/scripts/lab/input"
 )
 
 // puts is how many events one run puts. Aggregated events go faster. It takes more of them, or the start of the process
@@ -40,7 +40,7 @@ type cell struct {
 // end. The putters take turns, so that other load on the machine meets all alike. The table has the medians.
 func produce(ctx context.Context, cfg Config, r *rig) error {
 	ours := []string{"--rate", "max", "--shard-records", "0", "--shard-bytes", "0", "--spill", r.dir + "/spill", "--log-level", "warn"}
-	if err := r.input(); err != nil {
+	if err := input.Write(r.dir+"/input", 1, puts); err != nil {
 		return err
 	}
 	putters := []putter{
@@ -69,19 +69,6 @@ func produce(ctx context.Context, cfg Config, r *rig) error {
 	}
 	t.print()
 	return nil
-}
-
-// input writes the generator's events into a file.
-func (r *rig) input() error {
-	events, err := generate.New(1, time.Now)
-	if err != nil {
-		return err
-	}
-	var lines []byte
-	for range puts {
-		lines = append(events.Append(lines), '\n')
-	}
-	return os.WriteFile(r.dir+"/input", lines, 0o600)
 }
 
 // measure runs a putter on a stream of its own. It removes the stream, which the server keeps in memory, and the journal.

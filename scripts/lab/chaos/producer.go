@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"example.com/callevents/producer/generate"
+	"example.com/callevents/scripts/lab/input"
 	"example.com/callevents/shared/testenv/children"
 	"example.com/callevents/shared/testenv/faults"
 	"example.com/callevents/shared/testenv/servers"
@@ -50,11 +49,11 @@ func newProducer(binary, dir string, cfg Config, s *services, counts *logCounts)
 	if cfg.NoIdentity {
 		p.args = append(p.args, "--no-identity")
 	} else {
-		input := filepath.Join(dir, "input.ndjson")
-		if err := writeInput(input, cfg.Seed, events); err != nil {
+		file := filepath.Join(dir, "input.ndjson")
+		if err := input.Write(file, cfg.Seed, events); err != nil {
 			return nil, err
 		}
-		p.args = append(p.args, "--input", input, "--journal", filepath.Join(disk, "journal"))
+		p.args = append(p.args, "--input", file, "--journal", filepath.Join(disk, "journal"))
 	}
 	if p.log, err = newLogFile("producer", filepath.Join(dir, "producer.log"), counts); err != nil {
 		return nil, err
@@ -65,24 +64,6 @@ func newProducer(binary, dir string, cfg Config, s *services, counts *logCounts)
 	const lineBytes = 256 // of the ledger, and some of the journal
 	p.mounted = mount(disk, int64(4*events*lineBytes)) == nil
 	return p, nil
-}
-
-// writeInput writes generated events.
-func writeInput(path string, seed uint64, events int) error {
-	generator, err := generate.New(seed, time.Now)
-	if err != nil {
-		return err
-	}
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	out := bufio.NewWriter(file)
-	for line := []byte(nil); events > 0; events-- {
-		line = append(generator.Append(line[:0]), '\n')
-		_, _ = out.Write(line) // Flush tells the error
-	}
-	return errors.Join(out.Flush(), file.Close())
 }
 
 func (p *producer) start() (err error) {
